@@ -1,0 +1,124 @@
+//! The keys of a PoP, all derived from its one secret.
+//!
+//! Invariant: a key serves one purpose. Each is HMAC-SHA-256 of the PoP's secret over a label, the
+//! PoP's id and the key version, so that leaking one tells nothing of the others.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use std::fmt;
+
+/// The shortest secret a PoP may have, in bytes.
+pub const SECRET_BYTES_MIN: usize = 32;
+
+/// A secret that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("a PoP secret is at least 64 hexadecimal digits (32 random bytes)")]
+pub struct BadSecret;
+
+/// What one PoP signs with, and what the origin checks it with.
+#[derive(Clone)]
+pub struct PopKeys {
+    /// The PoP's id, as in the snapshot and in every `kid`.
+    pub pop: String,
+    /// Signs requests to the origin, see [`crate::pop_signature`].
+    pub request: [u8; 32],
+    /// Signs purchase tokens, see [`crate::token`].
+    pub token: [u8; 32],
+    /// Signs the parameters of a challenge; text, as ALTCHA's libraries take secrets as text.
+    pub challenge: String,
+    /// Signs the key of a challenge, so that it can be checked without solving it again.
+    pub challenge_key: String,
+}
+
+impl PopKeys {
+    /// Derives the keys of `pop` from its secret in hexadecimal.
+    pub fn derive(pop: &str, secret_hex: &str) -> Result<Self, BadSecret> {
+        let secret = hex::decode(secret_hex).map_err(|_| BadSecret)?;
+        if secret.len() < SECRET_BYTES_MIN {
+            return Err(BadSecret);
+        }
+        let key = |purpose: &str| {
+            sign(
+                &secret,
+                &[
+                    b"doorbuster-pop-key",
+                    purpose.as_bytes(),
+                    pop.as_bytes(),
+                    b"1",
+                ],
+            )
+        };
+        Ok(Self {
+            pop: pop.to_owned(),
+            request: key("request"),
+            token: key("token"),
+            challenge: hex::encode(key("challenge")),
+            challenge_key: hex::encode(key("challenge-key")),
+        })
+    }
+
+    /// The `kid` of tokens signed with these keys: PoP and key version.
+    pub fn kid(&self) -> String {
+        format!("{}.1", self.pop)
+    }
+}
+
+impl fmt::Debug for PopKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PopKeys")
+            .field("pop", &self.pop)
+            .finish_non_exhaustive()
+    }
+}
+
+/// HMAC-SHA-256 over fields, each behind its length in 8 bytes, so that no two lists of fields
+/// read the same.
+pub(crate) fn sign(key: &[u8], fields: &[&[u8]]) -> [u8; 32] {
+    let mut mac = hmac(key);
+    for field in fields {
+        mac.update(&(field.len() as u64).to_be_bytes());
+        mac.update(field);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+/// An HMAC-SHA-256 with `key`, of any length.
+pub(crate) fn hmac(key: &[u8]) -> Hmac<Sha256> {
+    match Hmac::new_from_slice(key) {
+        Ok(mac) => mac,
+        Err(_) => unreachable!("HMAC takes keys of any length"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_differ_by_purpose_and_pop() {
+        let secret = "00".repeat(32);
+        let a = PopKeys::derive("pop-1", &secret).unwrap();
+        let b = PopKeys::derive("pop-2", &secret).unwrap();
+        assert_ne!(a.request, a.token);
+        assert_ne!(a.token, b.token);
+        assert_ne!(a.challenge, a.challenge_key);
+    }
+
+    #[test]
+    fn a_short_or_odd_secret_is_refused() {
+        for secret in ["", "abc", "zz", &"00".repeat(31)] {
+            assert!(PopKeys::derive("pop-1", secret).is_err(), "{secret}");
+        }
+    }
+
+    #[test]
+    fn fields_cannot_be_shifted() {
+        assert_ne!(sign(b"k", &[b"ab", b"c"]), sign(b"k", &[b"a", b"bc"]));
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let keys = PopKeys::derive("pop-1", &"ab".repeat(32)).unwrap();
+        assert!(!format!("{keys:?}").contains(&keys.challenge));
+    }
+}

@@ -1,0 +1,167 @@
+//! Purchase tokens: the right to place one order in one sale, handed out by a gate.
+//!
+//! Invariant: a token is bound to one account, one sale, one slot, one lease and one PoP, and is
+//! worth nothing before `not_before` or after `expires_at`.
+//!
+//! Form: JWT, HS256, `kid` = PoP and key version.
+
+pub use crate::jwt::BadToken;
+
+use crate::ids::{AccountId, LeaseId, OrderId, SaleId};
+use crate::jwt::{Parts, sign_hs256};
+use crate::keys::PopKeys;
+use crate::time::UnixMillis;
+use serde::{Deserialize, Serialize};
+
+/// How long a token lives after its `not_before`, in seconds.
+pub const TOKEN_LIFE_SECONDS: i64 = 120;
+const AUDIENCE: &str = "doorbuster-purchase";
+
+/// What a purchase token says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PurchaseToken {
+    /// Whose it is.
+    pub account: AccountId,
+    /// The sale it admits to.
+    pub sale: SaleId,
+    /// The slot it spends, and so the id of the order it may become.
+    pub slot: OrderId,
+    /// The lease the slot came from.
+    pub lease: LeaseId,
+    /// It opens no door before this.
+    pub not_before: UnixMillis,
+    /// Nor after this; whole seconds.
+    pub expires_at: UnixMillis,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: AccountId,
+    sale: SaleId,
+    slot: OrderId,
+    lease: LeaseId,
+    nbf: i64,
+    /// `nbf` in milliseconds: the rate of admission is finer than JWT's seconds.
+    nbf_ms: UnixMillis,
+    exp: i64,
+    jti: OrderId,
+}
+
+/// Signs `token` with the keys of the PoP that hands it out.
+pub fn mint(keys: &PopKeys, token: &PurchaseToken) -> String {
+    let claims = Claims {
+        iss: keys.pop.clone(),
+        aud: AUDIENCE.to_owned(),
+        sub: token.account,
+        sale: token.sale,
+        slot: token.slot,
+        lease: token.lease,
+        nbf: token.not_before.seconds(),
+        nbf_ms: token.not_before,
+        exp: token.expires_at.seconds(),
+        jti: token.slot,
+    };
+    sign_hs256(&keys.token, &keys.kid(), &claims)
+}
+
+/// Reads a token of the PoP that `keys` belong to. Whether it is too early is the caller's
+/// question: the relay waits, the origin allows a second.
+pub fn verify(keys: &PopKeys, token: &str, now: UnixMillis) -> Result<PurchaseToken, BadToken> {
+    let parts = Parts::split(token)?;
+    if parts.kid() != keys.kid() {
+        return Err(BadToken::Signature);
+    }
+    let claims: Claims = parts.verify_hs256(&keys.token)?;
+    if claims.aud != AUDIENCE || claims.iss != keys.pop {
+        return Err(BadToken::Audience);
+    }
+    if now.seconds() >= claims.exp {
+        return Err(BadToken::Expired);
+    }
+    Ok(PurchaseToken {
+        account: claims.sub,
+        sale: claims.sale,
+        slot: claims.slot,
+        lease: claims.lease,
+        not_before: claims.nbf_ms,
+        expires_at: UnixMillis::from_seconds(claims.exp),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+
+    const NOON: UnixMillis = UnixMillis(1_800_000_000_000);
+
+    fn keys(pop: &str) -> PopKeys {
+        PopKeys::derive(pop, &"5a".repeat(32)).unwrap()
+    }
+
+    fn token() -> PurchaseToken {
+        PurchaseToken {
+            account: AccountId(7),
+            sale: SaleId(8),
+            slot: OrderId(9),
+            lease: LeaseId(10),
+            not_before: NOON.plus_ms(250),
+            expires_at: NOON.plus_seconds(TOKEN_LIFE_SECONDS),
+        }
+    }
+
+    #[test]
+    fn a_token_reads_as_it_was_written() {
+        let text = mint(&keys("pop-1"), &token());
+        assert_eq!(verify(&keys("pop-1"), &text, NOON), Ok(token()));
+    }
+
+    #[test]
+    fn another_pop_a_later_time_and_a_changed_claim_are_refused() {
+        let text = mint(&keys("pop-1"), &token());
+        assert_eq!(
+            verify(&keys("pop-2"), &text, NOON),
+            Err(BadToken::Signature)
+        );
+        let later = NOON.plus_seconds(TOKEN_LIFE_SECONDS);
+        assert_eq!(verify(&keys("pop-1"), &text, later), Err(BadToken::Expired));
+
+        let mut parts: Vec<String> = text.split('.').map(str::to_owned).collect();
+        let claims = String::from_utf8(BASE64.decode(&parts[1]).unwrap()).unwrap();
+        parts[1] = BASE64.encode(claims.replace("\"sub\":\"7\"", "\"sub\":\"6\""));
+        assert_eq!(
+            verify(&keys("pop-1"), &parts.join("."), NOON),
+            Err(BadToken::Signature)
+        );
+    }
+
+    #[test]
+    fn the_algorithm_is_not_the_tokens_to_choose() {
+        let text = mint(&keys("pop-1"), &token());
+        let claims = text.split('.').nth(1).unwrap();
+        for header in [
+            r#"{"alg":"none","kid":"pop-1.1"}"#,
+            r#"{"alg":"EdDSA","kid":"pop-1.1"}"#,
+        ] {
+            let forged = format!("{}.{claims}.", BASE64.encode(header));
+            assert_eq!(
+                verify(&keys("pop-1"), &forged, NOON),
+                Err(BadToken::Signature)
+            );
+        }
+    }
+
+    #[test]
+    fn rubbish_is_malformed() {
+        for text in ["", "a", "a.b.c", "..", &"x".repeat(5_000)] {
+            assert_eq!(
+                verify(&keys("pop-1"), text, NOON),
+                Err(BadToken::Malformed),
+                "{text}"
+            );
+        }
+    }
+}
