@@ -1,1 +1,3 @@
-//! Empty so far.
+//! The origin: what decides who gets a unit, and keeps the books.
+
+pub mod ledger;

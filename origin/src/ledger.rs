@@ -1,0 +1,149 @@
+//! The ledger: MySQL (or MariaDB), which decides.
+//!
+//! Invariant: this room alone writes SQL. Every write states how many rows it must touch, every
+//! transaction runs READ COMMITTED, and the one hot row, a sale's counters, is written last.
+//!
+//! Instants are Unix milliseconds; "now" in SQL is the database's clock.
+
+mod accounts;
+mod audit;
+mod close;
+mod decide;
+mod leases;
+mod orders;
+mod outbox;
+mod payments;
+mod rows;
+mod sales;
+mod workers;
+
+pub use accounts::Account;
+pub use audit::{Finding, SaleCounts};
+pub use close::{Cancelled, Settled, Settlement};
+pub use decide::{Admitted, Decided, Refused};
+pub use leases::{Granted, Wanted};
+pub use orders::OrderRow;
+pub use outbox::Release;
+pub use payments::{PaymentRow, StartPayment};
+pub use sales::{ItemRow, NewItem, NewSale, SaleRow};
+
+use kernel::time::UnixMillis;
+use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
+use sqlx::{Executor, MySqlConnection};
+use std::time::Duration;
+
+/// Connections to MySQL this process opens at most.
+pub const CONNECTIONS_MAX: u32 = 16;
+/// How long a request waits for a free connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often a transaction that lost a deadlock is tried again.
+const DEADLOCK_RETRIES: u32 = 10;
+
+/// Why the ledger did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The database is away or refused the statement.
+    #[error("the database did not answer as it should")]
+    Database(#[from] sqlx::Error),
+    /// The migrations could not be applied.
+    #[error("the database could not be migrated")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// A row says what no row of ours can say.
+    #[error("the database holds something we did not write: {0}")]
+    Corrupt(String),
+    /// A write touched another number of rows than it must.
+    #[error("`{what}` touched {touched} rows instead of {expected}")]
+    Touched {
+        /// Which write.
+        what: &'static str,
+        /// How many rows it must touch.
+        expected: u64,
+        /// How many it did.
+        touched: u64,
+    },
+}
+
+impl LedgerError {
+    /// Whether the transaction only lost a race for locks and can be run again.
+    fn is_deadlock(&self) -> bool {
+        // 1213 deadlock, 1205 lock wait time-out, 1020 row changed since read (MariaDB).
+        matches!(error_number(self), Some(1213 | 1205 | 1020))
+    }
+
+    /// Whether a unique key was already there.
+    pub fn is_duplicate(&self) -> bool {
+        matches!(error_number(self), Some(1062))
+    }
+}
+
+fn error_number(error: &LedgerError) -> Option<u16> {
+    let LedgerError::Database(sqlx::Error::Database(error)) = error else { return None };
+    error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>().map(|error| error.number())
+}
+
+type Result<T, E = LedgerError> = std::result::Result<T, E>;
+
+/// A pool of connections to the database.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    pool: MySqlPool,
+}
+
+impl Ledger {
+    /// Connects to `mysql://user:password@host:port/database`.
+    pub async fn connect(url: &str) -> Result<Self> {
+        let options: MySqlConnectOptions = url.parse()?;
+        let pool = MySqlPoolOptions::new()
+            .max_connections(CONNECTIONS_MAX)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .after_connect(|connection, _| Box::pin(prepare(connection)))
+            .connect_with(options)
+            .await?;
+        Ok(Self { pool })
+    }
+
+    /// Applies the migrations that this database has not seen.
+    pub async fn migrate(&self) -> Result<()> {
+        Ok(sqlx::migrate!("../migrations").run(&self.pool).await?)
+    }
+
+    /// The database's clock.
+    pub async fn now(&self) -> Result<UnixMillis> {
+        let now = sqlx::query_scalar!(
+            r#"SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) AS "now!: i64""#
+        );
+        Ok(UnixMillis(now.fetch_one(&self.pool).await?))
+    }
+}
+
+async fn prepare(connection: &mut MySqlConnection) -> std::result::Result<(), sqlx::Error> {
+    connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
+    connection.execute("SET SESSION innodb_lock_wait_timeout = 5").await?;
+    Ok(())
+}
+
+/// Runs a transaction again when it lost a deadlock. `work` opens and commits its own transaction
+/// and has no other effect.
+async fn retry<T, F: Future<Output = Result<T>>>(mut work: impl FnMut() -> F) -> Result<T> {
+    for _ in 1..DEADLOCK_RETRIES {
+        match work().await {
+            Err(error) if error.is_deadlock() => tokio::time::sleep(Duration::from_millis(2)).await,
+            result => return result,
+        }
+    }
+    work().await
+}
+
+/// Turns a write that touched another number of rows than `expected` into an error.
+fn must_touch(what: &'static str, expected: u64, touched: u64) -> Result<()> {
+    if touched == expected {
+        Ok(())
+    } else {
+        Err(LedgerError::Touched { what, expected, touched })
+    }
+}
+
+fn corrupt(error: impl std::fmt::Display) -> LedgerError {
+    LedgerError::Corrupt(error.to_string())
+}

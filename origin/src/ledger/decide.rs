@@ -1,0 +1,311 @@
+//! The decision: admitted orders become rows.
+//!
+//! Invariant: `never-oversold`, by the counters' conditional UPDATE at the end of each transaction;
+//! `once`, by the primary key. A batch is decided in one transaction; when anything in it is
+//! refused, it is rolled back and its orders are decided one by one.
+
+use super::rows::{Entry, enter, insert, push_ids};
+use super::sales::money;
+use super::{Ledger, LedgerError, Result, corrupt, must_touch, retry};
+use kernel::ids::{AccountId, LeaseId, OrderId, SaleId};
+use kernel::money::Money;
+use kernel::order::{OrderState, Refusal};
+use kernel::time::UnixMillis;
+use serde::{Deserialize, Serialize};
+use sqlx::{MySqlConnection, QueryBuilder};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// An order that Redis has admitted: the message that the queue carries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Admitted {
+    /// The order.
+    pub order_id: OrderId,
+    /// The sale.
+    pub sale_id: SaleId,
+    /// Who placed it.
+    pub account_id: AccountId,
+    /// The lease its slot came from.
+    pub lease_id: LeaseId,
+    /// Units.
+    pub quantity: u32,
+    /// The epoch of Redis when it admitted.
+    pub epoch: u64,
+    /// When, by Redis' clock.
+    pub admitted_at_ms: UnixMillis,
+}
+
+/// Why an order was refused, or that it cannot be decided now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// A row says so now.
+    Because(Refusal),
+    /// Redis is of a later epoch than MySQL: MySQL went back in time. Nothing was written.
+    LedgerBehind,
+}
+
+/// What became of the orders of a batch.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Decided {
+    /// They have a row now: pending payment.
+    pub accepted: Vec<OrderId>,
+    /// They had a row before.
+    pub repeated: Vec<OrderId>,
+    /// Refused.
+    pub refused: Vec<(OrderId, Refused)>,
+}
+
+struct Terms {
+    epoch: u64,
+    limit: u32,
+    price: Money,
+    payment_seconds: u32,
+    now: UnixMillis,
+}
+
+impl Ledger {
+    /// Decides admitted orders of one sale.
+    pub async fn decide(&self, sale: SaleId, orders: &[Admitted]) -> Result<Decided> {
+        let mut decided = Decided::default();
+        let mut seen = HashSet::new();
+        let states = self.states(orders).await?;
+        let mut fresh = Vec::new();
+        for order in orders.iter().filter(|order| seen.insert(order.order_id)) {
+            match states.get(&order.order_id) {
+                None => fresh.push(order),
+                Some(state) => {
+                    if !state.is_live() {
+                        self.release_again(order).await?;
+                    }
+                    decided.repeated.push(order.order_id);
+                }
+            }
+        }
+        match retry(|| self.accept_all(sale, &fresh)).await {
+            Ok(true) => decided.accepted.extend(fresh.iter().map(|order| order.order_id)),
+            Ok(false) => self.decide_one_by_one(sale, &fresh, &mut decided).await?,
+            Err(error) if error.is_duplicate() => {
+                self.decide_one_by_one(sale, &fresh, &mut decided).await?;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(decided)
+    }
+
+    async fn states(&self, orders: &[Admitted]) -> Result<HashMap<OrderId, OrderState>> {
+        if orders.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mut query = QueryBuilder::new("SELECT id, state FROM orders WHERE id IN ");
+        push_ids(&mut query, orders.iter().map(|order| order.order_id.0));
+        let rows: Vec<(u64, String)> = query.build_query_as().fetch_all(&self.pool).await?;
+        rows.into_iter()
+            .map(|(id, state)| Ok((OrderId(id), state.parse().map_err(corrupt)?)))
+            .collect()
+    }
+
+    async fn release_again(&self, order: &Admitted) -> Result<()> {
+        let mut connection = self.pool.acquire().await?;
+        write_release(&mut connection, order).await
+    }
+
+    /// One transaction for all; false, and nothing written, if any of them must be refused.
+    async fn accept_all(&self, sale: SaleId, orders: &[&Admitted]) -> Result<bool> {
+        if orders.is_empty() {
+            return Ok(true);
+        }
+        let mut transaction = self.pool.begin().await?;
+        let terms = terms(&mut transaction, sale).await?;
+        if orders.iter().any(|order| order.epoch != terms.epoch) {
+            return Ok(false);
+        }
+        if !within_limit(&mut transaction, sale, orders, terms.limit).await? {
+            return Ok(false);
+        }
+        insert_orders(&mut transaction, orders, &terms).await?;
+        let units: u32 = orders.iter().map(|order| order.quantity).sum();
+        let reserved = sqlx::query!(
+            "UPDATE sales SET reserved = reserved + ?, version = version + 1
+             WHERE id = ? AND epoch = ? AND reserved + sold + ? <= total",
+            units,
+            sale.0,
+            terms.epoch,
+            units
+        );
+        if reserved.execute(&mut *transaction).await?.rows_affected() != 1 {
+            return Ok(false);
+        }
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    async fn decide_one_by_one(
+        &self,
+        sale: SaleId,
+        orders: &[&Admitted],
+        decided: &mut Decided,
+    ) -> Result<()> {
+        for order in orders {
+            let id = order.order_id;
+            match retry(|| self.accept_all(sale, std::slice::from_ref(order))).await {
+                Ok(true) => decided.accepted.push(id),
+                Err(error) if error.is_duplicate() => decided.repeated.push(id),
+                Err(error) => return Err(error),
+                Ok(false) => match retry(|| self.refuse(order)).await? {
+                    Some(refused) => decided.refused.push((id, refused)),
+                    None => {
+                        // Room came back in between; the queue brings the message again.
+                        return Err(corrupt("a refusal found no reason; deciding again"));
+                    }
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the refusal of one order with its reason, found while the sale's row is held.
+    async fn refuse(&self, order: &Admitted) -> Result<Option<Refused>> {
+        let mut transaction = self.pool.begin().await?;
+        let sale = sqlx::query!(
+            "SELECT epoch, total, reserved, sold, limit_per_account FROM sales WHERE id = ? FOR UPDATE",
+            order.sale_id.0
+        );
+        let sale = sale.fetch_one(&mut *transaction).await?;
+        let units = sqlx::query_scalar!(
+            "SELECT units FROM sale_accounts WHERE sale_id = ? AND account_id = ?",
+            order.sale_id.0,
+            order.account_id.0
+        );
+        let units = units.fetch_optional(&mut *transaction).await?.unwrap_or(0);
+        if order.epoch > sale.epoch {
+            return Ok(Some(Refused::LedgerBehind));
+        }
+        let refusal = if order.epoch < sale.epoch {
+            Refusal::TryAgain
+        } else if units + order.quantity > sale.limit_per_account {
+            Refusal::OverLimit
+        } else if sale.reserved + sale.sold + order.quantity > sale.total {
+            Refusal::SoldOut
+        } else {
+            return Ok(None);
+        };
+        let inserted = sqlx::query!(
+            "INSERT INTO orders
+                (id, sale_id, account_id, lease_id, quantity, amount_minor, currency, state,
+                 reason, created_at_ms)
+             SELECT ?, id, ?, ?, ?, price_minor * ?, currency, 'refused', ?, ?
+             FROM sales WHERE id = ?",
+            order.order_id.0,
+            order.account_id.0,
+            order.lease_id.0,
+            order.quantity,
+            order.quantity,
+            refusal.as_str(),
+            order.admitted_at_ms.0,
+            order.sale_id.0
+        );
+        let done = inserted.execute(&mut *transaction).await?;
+        must_touch("refuse order", 1, done.rows_affected())?;
+        write_release(&mut transaction, order).await?;
+        transaction.commit().await?;
+        Ok(Some(Refused::Because(refusal)))
+    }
+}
+
+async fn terms(connection: &mut MySqlConnection, sale: SaleId) -> Result<Terms> {
+    let row = sqlx::query!(
+        r#"SELECT epoch, limit_per_account, price_minor, currency, payment_seconds,
+                  CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) AS "now_ms!: i64"
+           FROM sales WHERE id = ?"#,
+        sale.0
+    );
+    let row = row.fetch_optional(connection).await?;
+    let row = row.ok_or_else(|| corrupt(format!("orders for sale {sale}, which does not exist")))?;
+    Ok(Terms {
+        epoch: row.epoch,
+        limit: row.limit_per_account,
+        price: money(row.price_minor, &row.currency)?,
+        payment_seconds: row.payment_seconds,
+        now: UnixMillis(row.now_ms),
+    })
+}
+
+/// Adds the units to those the accounts hold, and says whether all are within the limit. The rows
+/// stay locked, in the order of the accounts, so that two deciders do not wait for each other.
+async fn within_limit(
+    connection: &mut MySqlConnection,
+    sale: SaleId,
+    orders: &[&Admitted],
+    limit: u32,
+) -> Result<bool> {
+    let mut units = BTreeMap::<u64, u32>::new();
+    for order in orders {
+        *units.entry(order.account_id.0).or_default() += order.quantity;
+    }
+    let mut query = QueryBuilder::new("INSERT INTO sale_accounts (sale_id, account_id, units) ");
+    query.push_values(&units, |mut row, (account, units)| {
+        row.push_bind(sale.0).push_bind(*account).push_bind(*units);
+    });
+    query.push(" ON DUPLICATE KEY UPDATE units = units + VALUES(units)");
+    query.build().persistent(false).execute(&mut *connection).await?;
+
+    let mut query = QueryBuilder::new("SELECT COUNT(*) FROM sale_accounts WHERE sale_id = ");
+    query.push_bind(sale.0).push(" AND units > ").push_bind(limit).push(" AND account_id IN ");
+    push_ids(&mut query, units.into_keys());
+    let (over,): (i64,) =
+        query.build_query_as().persistent(false).fetch_one(&mut *connection).await?;
+    Ok(over == 0)
+}
+
+async fn insert_orders(
+    connection: &mut MySqlConnection,
+    orders: &[&Admitted],
+    terms: &Terms,
+) -> Result<()> {
+    let amounts: Option<Vec<Money>> =
+        orders.iter().map(|order| terms.price.times(order.quantity)).collect();
+    let amounts = amounts.ok_or_else(|| corrupt("an amount that does not fit"))?;
+    let rows: Vec<_> = orders.iter().zip(amounts).collect();
+    let expires_at = terms.now.plus_seconds(i64::from(terms.payment_seconds));
+    insert(
+        connection,
+        "INSERT INTO orders (id, sale_id, account_id, lease_id, quantity, amount_minor, currency,
+                             state, created_at_ms, expires_at_ms) ",
+        &rows,
+        |mut row, (order, amount)| {
+            row.push_bind(order.order_id.0)
+                .push_bind(order.sale_id.0)
+                .push_bind(order.account_id.0)
+                .push_bind(order.lease_id.0)
+                .push_bind(order.quantity)
+                .push_bind(amount.amount_minor)
+                .push_bind(amount.currency.to_string())
+                .push_bind(OrderState::PendingPayment.as_str())
+                .push_bind(order.admitted_at_ms.0)
+                .push_bind(expires_at.0);
+        },
+    )
+    .await?;
+    let entries: Vec<Entry> = orders
+        .iter()
+        .map(|order| Entry {
+            sale: order.sale_id.0,
+            order: Some(order.order_id.0),
+            source: "available",
+            target: "reserved",
+            units: order.quantity,
+        })
+        .collect();
+    enter(connection, &entries).await
+}
+
+/// A release of what Redis holds for this order, with the sale's epoch of this moment.
+async fn write_release(connection: &mut MySqlConnection, order: &Admitted) -> Result<()> {
+    let inserted = sqlx::query!(
+        "INSERT INTO release_outbox (sale_id, order_id, epoch, created_at_ms)
+         SELECT id, ?, epoch, CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) FROM sales WHERE id = ?",
+        order.order_id.0,
+        order.sale_id.0
+    );
+    let done = inserted.execute(connection).await?;
+    must_touch("write release", 1, done.rows_affected()).map_err(LedgerError::from)
+}

@@ -1,0 +1,280 @@
+//! Items and sales.
+//!
+//! Invariant: what is published is frozen; only counters, phase, epoch and version change.
+
+use super::rows::{Entry, enter};
+use super::{Ledger, LedgerError, Result, corrupt, must_touch, retry};
+use kernel::ids::{ItemId, SaleId};
+use kernel::money::{Currency, Money};
+use kernel::sale::Phase;
+use kernel::time::UnixMillis;
+
+/// An item to be made.
+#[derive(Clone, Debug)]
+pub struct NewItem {
+    /// Its id.
+    pub id: ItemId,
+    /// Its name.
+    pub title: String,
+    /// Plain text.
+    pub description: String,
+    /// A picture, or none.
+    pub image_url: Option<String>,
+    /// What it costs outside a sale.
+    pub list_price: Money,
+}
+
+/// An item as stored.
+pub type ItemRow = NewItem;
+
+/// A sale to be made, as a draft.
+#[derive(Clone, Debug)]
+pub struct NewSale {
+    /// Its id.
+    pub id: SaleId,
+    /// What is sold.
+    pub item: ItemId,
+    /// Its name in addresses.
+    pub slug: String,
+    /// The price of a unit.
+    pub price: Money,
+    /// Units on sale.
+    pub total: u32,
+    /// Units an account can have.
+    pub limit_per_account: u32,
+    /// When it opens.
+    pub opens_at: UnixMillis,
+    /// When it closes.
+    pub closes_at: UnixMillis,
+    /// Tokens out at most: this many times the units left.
+    pub quota: u32,
+    /// Admissions a second over all PoPs.
+    pub rate_per_second: u32,
+    /// How long an order can be paid.
+    pub payment_seconds: u32,
+}
+
+/// A sale as stored.
+#[derive(Clone, Debug)]
+pub struct SaleRow {
+    /// What was made.
+    pub sale: NewSale,
+    /// What the operator decided.
+    pub phase: Phase,
+    /// Units in orders not yet paid.
+    pub reserved: u32,
+    /// Units paid.
+    pub sold: u32,
+    /// Grows with every count anew of Redis.
+    pub epoch: u64,
+    /// Grows with every change.
+    pub version: u64,
+}
+
+impl SaleRow {
+    /// Units neither reserved nor sold.
+    pub fn available(&self) -> u32 {
+        self.sale.total.saturating_sub(self.reserved).saturating_sub(self.sold)
+    }
+}
+
+pub(super) struct RawSale {
+    id: u64,
+    item_id: u64,
+    slug: String,
+    phase: String,
+    price_minor: i64,
+    currency: String,
+    total: u32,
+    reserved: u32,
+    sold: u32,
+    limit_per_account: u32,
+    opens_at_ms: i64,
+    closes_at_ms: i64,
+    quota: u32,
+    rate_per_second: u32,
+    payment_seconds: u32,
+    epoch: u64,
+    version: u64,
+}
+
+macro_rules! select_sales {
+    ($tail:literal $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            RawSale,
+            "SELECT id, item_id, slug, phase, price_minor, currency, total, reserved, sold,
+                    limit_per_account, opens_at_ms, closes_at_ms, quota, rate_per_second,
+                    payment_seconds, epoch, version
+             FROM sales " + $tail
+            $(, $argument)*
+        )
+    };
+}
+
+impl TryFrom<RawSale> for SaleRow {
+    type Error = LedgerError;
+
+    fn try_from(raw: RawSale) -> Result<Self> {
+        Ok(Self {
+            sale: NewSale {
+                id: SaleId(raw.id),
+                item: ItemId(raw.item_id),
+                slug: raw.slug,
+                price: money(raw.price_minor, &raw.currency)?,
+                total: raw.total,
+                limit_per_account: raw.limit_per_account,
+                opens_at: UnixMillis(raw.opens_at_ms),
+                closes_at: UnixMillis(raw.closes_at_ms),
+                quota: raw.quota,
+                rate_per_second: raw.rate_per_second,
+                payment_seconds: raw.payment_seconds,
+            },
+            phase: raw.phase.parse().map_err(corrupt)?,
+            reserved: raw.reserved,
+            sold: raw.sold,
+            epoch: raw.epoch,
+            version: raw.version,
+        })
+    }
+}
+
+pub(super) fn money(amount_minor: i64, currency: &str) -> Result<Money> {
+    let currency: Currency = currency.parse().map_err(corrupt)?;
+    Ok(Money { amount_minor, currency })
+}
+
+impl Ledger {
+    /// Makes an item.
+    pub async fn insert_item(&self, item: &NewItem) -> Result<()> {
+        let inserted = sqlx::query!(
+            "INSERT INTO items
+                (id, title, description, image_url, list_price_minor, currency, created_at_ms)
+             VALUES (?, ?, ?, ?, ?, ?, CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED))",
+            item.id.0,
+            item.title,
+            item.description,
+            item.image_url,
+            item.list_price.amount_minor,
+            item.list_price.currency.to_string()
+        );
+        let done = inserted.execute(&self.pool).await?;
+        must_touch("insert item", 1, done.rows_affected())
+    }
+
+    /// The items of all sales that the snapshot shows, and their sales: published ones that did
+    /// not close more than `closed_for_ms` ago.
+    pub async fn catalogue(&self, closed_for_ms: i64) -> Result<Vec<(ItemRow, SaleRow)>> {
+        let sales = select_sales!(
+            "WHERE phase <> 'draft'
+               AND closes_at_ms > CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) - ?
+             ORDER BY opens_at_ms, id LIMIT 1000",
+            closed_for_ms
+        );
+        let sales = sales.fetch_all(&self.pool).await?;
+        let mut catalogue = Vec::with_capacity(sales.len());
+        for raw in sales {
+            let sale = SaleRow::try_from(raw)?;
+            let item = self.item(sale.sale.item).await?;
+            let item = item.ok_or_else(|| corrupt("a sale without its item"))?;
+            catalogue.push((item, sale));
+        }
+        Ok(catalogue)
+    }
+
+    /// An item.
+    pub async fn item(&self, id: ItemId) -> Result<Option<ItemRow>> {
+        let row = sqlx::query!(
+            "SELECT id, title, description, image_url, list_price_minor, currency
+             FROM items WHERE id = ?",
+            id.0
+        );
+        let Some(row) = row.fetch_optional(&self.pool).await? else { return Ok(None) };
+        Ok(Some(ItemRow {
+            id: ItemId(row.id),
+            title: row.title,
+            description: row.description,
+            image_url: row.image_url,
+            list_price: money(row.list_price_minor, &row.currency)?,
+        }))
+    }
+
+    /// Makes a sale, as a draft; false if the slug is taken.
+    pub async fn insert_sale(&self, sale: &NewSale) -> Result<bool> {
+        let inserted = sqlx::query!(
+            "INSERT INTO sales
+                (id, item_id, slug, phase, price_minor, currency, total, limit_per_account,
+                 opens_at_ms, closes_at_ms, quota, rate_per_second, payment_seconds, created_at_ms)
+             VALUES (?, ?, ?, 'draft', ?, ?, ?, ?, ?, ?, ?, ?, ?,
+                     CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED))",
+            sale.id.0,
+            sale.item.0,
+            sale.slug,
+            sale.price.amount_minor,
+            sale.price.currency.to_string(),
+            sale.total,
+            sale.limit_per_account,
+            sale.opens_at.0,
+            sale.closes_at.0,
+            sale.quota,
+            sale.rate_per_second,
+            sale.payment_seconds
+        );
+        match inserted.execute(&self.pool).await.map_err(LedgerError::from) {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_duplicate() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A sale.
+    pub async fn sale(&self, id: SaleId) -> Result<Option<SaleRow>> {
+        let raw = select_sales!("WHERE id = ?", id.0).fetch_optional(&self.pool).await?;
+        raw.map(SaleRow::try_from).transpose()
+    }
+
+    /// All sales, the newest first, at most 1,000.
+    pub async fn sales(&self) -> Result<Vec<SaleRow>> {
+        let raw = select_sales!("ORDER BY id DESC LIMIT 1000").fetch_all(&self.pool).await?;
+        raw.into_iter().map(SaleRow::try_from).collect()
+    }
+
+    /// Sales in which orders can be open: all but drafts, at most 1,000, the newest first.
+    pub async fn running_sales(&self) -> Result<Vec<SaleId>> {
+        let rows = sqlx::query_scalar!(
+            "SELECT id FROM sales WHERE phase <> 'draft' ORDER BY id DESC LIMIT 1000"
+        );
+        Ok(rows.fetch_all(&self.pool).await?.into_iter().map(SaleId).collect())
+    }
+
+    /// Opens a new epoch of a draft: what Redis is then loaded with.
+    pub async fn begin_publish(&self, id: SaleId) -> Result<()> {
+        let update =
+            sqlx::query!("UPDATE sales SET epoch = epoch + 1 WHERE id = ? AND phase = 'draft'", id.0);
+        must_touch("begin publish", 1, update.execute(&self.pool).await?.rows_affected())
+    }
+
+    /// Makes a draft whose stock is loaded public, and enters its units in the books.
+    pub async fn finish_publish(&self, id: SaleId, total: u32) -> Result<()> {
+        retry(|| self.finish_publish_once(id, total)).await
+    }
+
+    async fn finish_publish_once(&self, id: SaleId, total: u32) -> Result<()> {
+        let mut transaction = self.pool.begin().await?;
+        let entry = Entry {
+            sale: id.0,
+            order: None,
+            source: "supply",
+            target: "available",
+            units: total,
+        };
+        enter(&mut transaction, &[entry]).await?;
+        let update = sqlx::query!(
+            "UPDATE sales SET phase = 'published', version = version + 1
+             WHERE id = ? AND phase = 'draft'",
+            id.0
+        );
+        let done = update.execute(&mut *transaction).await?;
+        must_touch("finish publish", 1, done.rows_affected())?;
+        Ok(transaction.commit().await?)
+    }
+}
