@@ -1,0 +1,29 @@
+//! The edge's clock, and time limits.
+//!
+//! Invariant: whatever waits for the world waits with a limit.
+
+use futures::future::{Either, select};
+use kernel::time::UnixMillis;
+use std::pin::pin;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The time now.
+pub fn now() -> UnixMillis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let ms = since.map_or(0, |elapsed| elapsed.as_millis());
+    UnixMillis(i64::try_from(ms).unwrap_or(i64::MAX))
+}
+
+/// Waits.
+pub async fn sleep_ms(ms: u64) {
+    spin_sdk::time::sleep(Duration::from_millis(ms)).await;
+}
+
+/// What `work` gives if it is done within `ms` milliseconds; otherwise it is dropped, and whether
+/// it had an effect is unknown.
+pub async fn within<T>(ms: u64, work: impl Future<Output = T>) -> Option<T> {
+    match select(pin!(work), pin!(sleep_ms(ms))).await {
+        Either::Left((result, _)) => Some(result),
+        Either::Right(_) => None,
+    }
+}
