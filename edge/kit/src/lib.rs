@@ -31,6 +31,7 @@ pub mod answer;
 pub mod body;
 pub mod visitor;
 
+pub mod challenge;
 pub mod origin;
 pub mod pop_store;
 pub mod snapshot;

@@ -1,0 +1,119 @@
+//! The gate's paths and queries, read as data.
+
+use kernel::challenge::Purpose;
+use kernel::ids::SaleId;
+use kernel::problem::Problem;
+
+/// What a path leads to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Route<'a> {
+    /// `/gate/challenges`.
+    Challenges,
+    /// `/gate/sales/{id}/tokens`.
+    Tokens(&'a str),
+}
+
+impl<'a> Route<'a> {
+    /// What `path` leads to; exactly, without guessing at slashes.
+    pub(crate) fn of(path: &'a str) -> Option<Self> {
+        let parts = path.strip_prefix("/gate/")?.split('/').collect::<Vec<_>>();
+        match parts.as_slice() {
+            ["challenges"] => Some(Self::Challenges),
+            ["sales", sale, "tokens"] => Some(Self::Tokens(sale)),
+            _ => None,
+        }
+    }
+}
+
+/// What challenge is asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// What its answer shall be good for.
+    pub(crate) purpose: Purpose,
+    /// The sale, where the purpose has one.
+    pub(crate) sale: Option<SaleId>,
+}
+
+impl Wanted {
+    /// Reads `purpose=..&kind=..&sale_id=..`.
+    pub(crate) fn of(query: &str) -> Result<Self, Problem> {
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        let pairs = pairs.collect::<Vec<_>>();
+        let value = |name| pairs.iter().find(|pair| pair.0 == name).map(|pair| pair.1);
+
+        if value("kind").is_some_and(|kind| kind != "pow") {
+            return Err(Problem::field(
+                "kind",
+                "is pow, the kind that this site supports",
+            ));
+        }
+        let (purpose, has_sale) = match value("purpose") {
+            Some("code") => (Purpose::Code, false),
+            Some("sign-in") => (Purpose::SignIn, false),
+            Some("place") => (Purpose::Place, true),
+            Some("token") => (Purpose::Token, true),
+            _ => {
+                return Err(Problem::field(
+                    "purpose",
+                    "is code, sign-in, place or token",
+                ));
+            }
+        };
+        if !has_sale {
+            return Ok(Self {
+                purpose,
+                sale: None,
+            });
+        }
+        match value("sale_id").map(str::parse) {
+            Some(Ok(sale)) => Ok(Self {
+                purpose,
+                sale: Some(sale),
+            }),
+            Some(Err(_)) => Err(Problem::field("sale_id", "is the id of a sale")),
+            None => Err(Problem::field("sale_id", "is missing")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_leads_somewhere_or_nowhere() {
+        let check = |path, expected| assert_eq!(Route::of(path), expected, "{path}");
+        check("/gate/challenges", Some(Route::Challenges));
+        check("/gate/sales/5/tokens", Some(Route::Tokens("5")));
+        check("/gate/sales/5/places", None);
+        check("/gate/sales/5/tokens/", None);
+        check("/gate//challenges", None);
+        check("/gate", None);
+        check("/", None);
+    }
+
+    #[test]
+    fn a_query_names_purpose_and_sale() {
+        let check = |query, purpose, sale: Option<u64>| {
+            let sale = sale.map(SaleId);
+            assert_eq!(Wanted::of(query), Ok(Wanted { purpose, sale }), "{query}");
+        };
+        check("purpose=code", Purpose::Code, None);
+        check("kind=pow&purpose=sign-in&sale_id=5", Purpose::SignIn, None);
+        check("purpose=token&sale_id=5", Purpose::Token, Some(5));
+        check("sale_id=5&purpose=place", Purpose::Place, Some(5));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_query_is_named() {
+        let check = |query, field: &str| {
+            let problem = Wanted::of(query).unwrap_err();
+            assert_eq!(problem.errors[0].field, field, "{query}");
+        };
+        check("", "purpose");
+        check("purpose=fun", "purpose");
+        check("purpose=code&kind=image", "kind");
+        check("purpose=token", "sale_id");
+        check("purpose=token&sale_id=console", "sale_id");
+    }
+}

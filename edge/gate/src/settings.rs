@@ -1,0 +1,52 @@
+//! The gate's settings.
+
+use kernel::lease::LEASE_SLOTS_MAX;
+use kernel::problem::Problem;
+use kit::pop_store::PopStore;
+use kit::settings::{Edge, Kept, Variables, count};
+
+/// All that the gate is told.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    /// What every component is told.
+    pub(crate) edge: Edge,
+    /// The PoP's Redis.
+    pub(crate) store: PopStore,
+    /// The most hashes a challenge takes; half of them on average: variable `pow_difficulty`.
+    pub(crate) difficulty: u32,
+    /// Attempts an account has in a minute: variable `tokens_per_account_per_minute`.
+    pub(crate) per_account: u32,
+    /// Attempts a network has in a minute: variable `tokens_per_prefix_per_minute`.
+    pub(crate) per_network: u32,
+    /// Slots to ask the origin for at once: variable `lease_slots`.
+    pub(crate) lease_slots: u32,
+}
+
+impl Gate {
+    /// The settings, read by an instance's first request.
+    pub(crate) async fn get() -> Result<&'static Self, Problem> {
+        static GATE: Kept<Gate> = Kept::new();
+        GATE.get(Self::read).await
+    }
+
+    async fn read(variables: &mut Variables) -> Option<Self> {
+        let edge = Edge::read(variables).await;
+        let store = PopStore::read(variables).await;
+        let difficulty = variables.read("pow_difficulty", count(100_000_000)).await;
+        let per_account = variables
+            .read("tokens_per_account_per_minute", count(60_000))
+            .await;
+        let per_network = variables
+            .read("tokens_per_prefix_per_minute", count(60_000))
+            .await;
+        let lease_slots = variables.read("lease_slots", count(LEASE_SLOTS_MAX)).await;
+        Some(Self {
+            edge: edge?,
+            store: store?,
+            difficulty: difficulty?,
+            per_account: per_account?,
+            per_network: per_network?,
+            lease_slots: lease_slots?,
+        })
+    }
+}

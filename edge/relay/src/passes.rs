@@ -1,0 +1,151 @@
+//! Checking passes.
+//!
+//! Invariant: everything is checked here before the origin hears of the request, and by the origin
+//! once more; what is spent here is spent only for a request that is otherwise right.
+
+use crate::routes::Pass;
+use crate::settings::Relay;
+use kernel::challenge::Purpose;
+use kernel::problem::{Problem, ProblemKind};
+use kernel::session::{self, BadToken};
+use kernel::time::UnixMillis;
+use kernel::token::{PurchaseToken, verify};
+use kernel::wire::{CodeRequest, OrderRequest, PasswordReset, Registration, SignIn};
+use kit::body::json;
+use kit::snapshot::View;
+use kit::{challenge, clock, snapshot, visitor};
+use spin_sdk::http::HeaderMap;
+use std::net::IpAddr;
+
+/// How long a request with a token that is not valid yet is held, in milliseconds.
+const EARLY_MS_MAX: i64 = 2_000;
+
+/// What is known of a request that is to be forwarded.
+pub(crate) struct Shown<'a> {
+    /// Method and path.
+    pub(crate) path: &'a str,
+    /// Its headers.
+    pub(crate) headers: &'a HeaderMap,
+    /// Its body.
+    pub(crate) body: &'a [u8],
+    /// Where it came from.
+    pub(crate) client: IpAddr,
+}
+
+/// Lets the request pass, or says what it lacks.
+pub(crate) async fn check(
+    relay: &'static Relay,
+    pass: Pass,
+    shown: &Shown<'_>,
+) -> Result<(), Problem> {
+    if let Pass::Challenge(purpose) = pass {
+        let answer = challenge_of(purpose, shown)?;
+        let (edge, store) = (&relay.edge, &relay.store);
+        return challenge::spend(edge, store, &answer, purpose, shown.client).await;
+    }
+    let view = snapshot::current(&relay.edge).await?;
+    let now = clock::now();
+    match pass {
+        Pass::Challenge(_) => Ok(()),
+        Pass::Ticket => ticket(&view, shown, now),
+        Pass::Session => visitor::session(shown.headers, &view, now).map(drop),
+        Pass::Renewable => visitor::renewable_session(shown.headers, &view, now).map(drop),
+        Pass::Token => {
+            let token = token(relay, &view, shown, now)?;
+            in_time(&token, now).await
+        }
+    }
+}
+
+fn challenge_of(purpose: Purpose, shown: &Shown<'_>) -> Result<String, Problem> {
+    Ok(match purpose {
+        Purpose::Code => json::<CodeRequest>(shown.headers, shown.body)?.challenge,
+        _ => json::<SignIn>(shown.headers, shown.body)?.challenge,
+    })
+}
+
+fn ticket(view: &View, shown: &Shown<'_>, now: UnixMillis) -> Result<(), Problem> {
+    let text = if shown.path == "/api/accounts" {
+        json::<Registration>(shown.headers, shown.body)?.ticket
+    } else {
+        json::<PasswordReset>(shown.headers, shown.body)?.ticket
+    };
+    let checked = session::verify_ticket(view.session_key(), &text, now);
+    checked.map(drop).map_err(|error| match error {
+        BadToken::Expired => Problem::field("ticket", "has expired; please ask for a new code"),
+        _ => Problem::field("ticket", "is not one that we gave"),
+    })
+}
+
+fn token(
+    relay: &Relay,
+    view: &View,
+    shown: &Shown<'_>,
+    now: UnixMillis,
+) -> Result<PurchaseToken, Problem> {
+    let session = visitor::session(shown.headers, view, now)?;
+    let text = bearer(shown.headers).ok_or(ProblemKind::TokenMissing)?;
+    let invalid = |detail: String| Problem::new(ProblemKind::TokenInvalid, detail);
+    let token = verify(&relay.edge.keys, text, now);
+    let token = token.map_err(|error| invalid(format!("The token is {}.", reason(&error))))?;
+    let order: OrderRequest = json(shown.headers, shown.body)?;
+    if token.account != session.account {
+        return Err(invalid("The token is another account's.".to_owned()));
+    }
+    if token.sale != order.sale_id {
+        return Err(invalid("The token is for another sale.".to_owned()));
+    }
+    Ok(token)
+}
+
+fn reason(error: &BadToken) -> &'static str {
+    match error {
+        BadToken::Expired => "no longer valid",
+        BadToken::Malformed | BadToken::Signature | BadToken::Audience => "not one of ours",
+    }
+}
+
+/// The token of the one `Authorization: Bearer` header.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all("authorization").iter();
+    let value = values.next()?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    let only = values.next().is_none();
+    (only && scheme.eq_ignore_ascii_case("bearer")).then(|| token.trim())
+}
+
+/// Holds what comes a little early, so that a page may send when its own clock says so.
+async fn in_time(token: &PurchaseToken, now: UnixMillis) -> Result<(), Problem> {
+    let wait_ms = token.not_before.since(now);
+    if wait_ms > EARLY_MS_MAX {
+        let seconds = u32::try_from(wait_ms.saturating_add(999) / 1_000).unwrap_or(u32::MAX);
+        let detail = format!("It is valid from {} on.", token.not_before.0);
+        return Err(Problem::new(ProblemKind::TokenEarly, detail).retry_after(seconds));
+    }
+    if let Ok(wait_ms @ 1..) = u64::try_from(wait_ms) {
+        clock::sleep_ms(wait_ms).await;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use spin_sdk::http::HeaderValue;
+
+    #[test]
+    fn a_token_travels_in_one_authorization_header() {
+        let check = |values: &[&'static str], expected| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append("authorization", HeaderValue::from_static(value));
+            }
+            assert_eq!(bearer(&headers), expected, "{values:?}");
+        };
+        check(&["Bearer abc"], Some("abc"));
+        check(&["bearer abc"], Some("abc"));
+        check(&["Basic abc"], None);
+        check(&["Bearer a", "Bearer b"], None);
+        check(&[], None);
+    }
+}
