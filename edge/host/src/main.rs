@@ -1,2 +1,50 @@
-//! Empty so far.
-fn main() {}
+//! `doorbuster-edge`: runs a Spin app where Spin is not installed.
+//!
+//! A stand-in for Spin: it refuses by name what it does not support and offers nothing that Spin
+//! lacks, so that an app which runs here runs there. In the order of a request: `server` accepts it,
+//! `routes` finds its component, `engine` has an instance handle it, and the instance reaches out
+//! through `key_value`, `redis`, `outbound_http` and the variables in `guest`.
+
+mod app;
+mod bindings;
+mod body;
+mod cli;
+mod engine;
+mod faults;
+mod files;
+mod guest;
+mod hosts;
+mod key_value;
+mod log;
+mod manifest;
+mod outbound_http;
+mod redis;
+mod routes;
+mod runtime_config;
+mod server;
+mod start;
+mod variables;
+
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let arguments = cli::Arguments::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    match start::run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", format!("{error:#}").replace('\n', " "));
+            ExitCode::FAILURE
+        }
+    }
+}

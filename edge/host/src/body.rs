@@ -1,0 +1,82 @@
+//! Bodies with a clock: an answer may stream, but not for ever.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
+use hyper::body::{Body, Frame, SizeHint};
+use tokio::time::{Instant, Sleep};
+use wasmtime_wasi_http::{Error, WasiBody};
+
+/// A body that fails when its time is over.
+struct Timed {
+    body: WasiBody,
+    sleep: Pin<Box<Sleep>>,
+    /// If set, every frame winds the clock again.
+    between_frames: Option<Duration>,
+}
+
+/// Fails if the whole of `body` takes longer than `limit`.
+pub fn within(limit: Duration, body: WasiBody) -> WasiBody {
+    let sleep = Box::pin(tokio::time::sleep(limit));
+    UnsyncBoxBody::new(Timed {
+        body,
+        sleep,
+        between_frames: None,
+    })
+}
+
+/// Fails if a frame of `body` takes longer than `limit`.
+pub fn each_frame_within(limit: Duration, body: WasiBody) -> WasiBody {
+    let sleep = Box::pin(tokio::time::sleep(limit));
+    UnsyncBoxBody::new(Timed {
+        body,
+        sleep,
+        between_frames: Some(limit),
+    })
+}
+
+/// No body.
+pub fn empty() -> WasiBody {
+    Empty::new().map_err(Error::from).boxed_unsync()
+}
+
+/// A body known from the start.
+pub fn full(content: &'static str) -> WasiBody {
+    Full::new(Bytes::from_static(content.as_bytes()))
+        .map_err(Error::from)
+        .boxed_unsync()
+}
+
+impl Body for Timed {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
+            if let Some(limit) = self.between_frames {
+                self.sleep.as_mut().reset(Instant::now() + limit);
+            }
+            return Poll::Ready(frame);
+        }
+        ready!(self.sleep.as_mut().poll(context));
+        // What produces the body must not go on for nobody.
+        self.body = empty();
+        Poll::Ready(Some(Err(Error::HttpResponseTimeout)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,147 @@
+//! The command line: where the app lies, where to listen, and every limit.
+//!
+//! Nothing else is read from the outside but `SPIN_VARIABLE_*` (values of the app's variables) and `RUST_LOG`.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::Parser;
+
+/// Runs a Spin app (manifest version 2) on wasmtime, where Spin is not installed.
+///
+/// It refuses by name what it does not support. Values of the app's variables come from
+/// SPIN_VARIABLE_<NAME>; the log goes to stderr and is filtered by RUST_LOG. When the app is ready
+/// the log says `listening on http://<address>`.
+#[derive(Debug, Parser)]
+#[command(name = "doorbuster-edge", version, max_term_width = 100)]
+pub struct Arguments {
+    /// The app's manifest
+    #[arg(long, value_name = "FILE", default_value = "spin.toml")]
+    pub manifest: PathBuf,
+    /// The address to serve; port 0 takes a free one and the log names it
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Where key-value stores, compiled code and mounted files are kept [default: .spin beside the
+    /// manifest]
+    #[arg(long, value_name = "FOLDER")]
+    pub data: Option<PathBuf>,
+    /// A Spin runtime configuration; understood are [key_value_store.<label>] of type "spin" and
+    /// [outbound_http] connection_pooling
+    #[arg(long, value_name = "FILE")]
+    pub runtime_config: Option<PathBuf>,
+    /// Check the manifest, the variables and the components, and leave
+    #[arg(long)]
+    pub check: bool,
+    /// Every limit
+    #[command(flatten)]
+    pub limits: Limits,
+}
+
+/// What a request, an instance and the whole host may use.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Limits")]
+pub struct Limits {
+    /// Requests that wait for an answer at once; more are shed with 503 and Retry-After
+    #[arg(long, value_name = "COUNT", default_value = "1024", value_parser = positive())]
+    pub max_requests: usize,
+    /// Open connections; more wait in the listener's backlog
+    #[arg(long, value_name = "COUNT", default_value = "16384", value_parser = positive())]
+    pub max_connections: usize,
+    /// Instances of all components together; without a free one a request is shed with 503
+    #[arg(long, value_name = "COUNT", default_value = "512", value_parser = positive())]
+    pub max_instances: usize,
+    /// Requests an instance serves in its life
+    #[arg(long, value_name = "COUNT", default_value = "128", value_parser = positive())]
+    pub max_requests_per_instance: usize,
+    /// Requests an instance serves at once
+    #[arg(long, value_name = "COUNT", default_value = "16", value_parser = positive())]
+    pub max_concurrency_per_instance: usize,
+    /// How long an instance without a request is kept
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
+    pub instance_idle_timeout: Duration,
+    /// Linear memory of an instance, in MiB
+    #[arg(long, value_name = "MIB", default_value = "64", value_parser = positive())]
+    pub max_memory_mib: usize,
+    /// From a request to the head of its answer, and for computing without a pause; past it the
+    /// answer is 500 and a busy instance is stopped
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    pub request_timeout: Duration,
+    /// The body of an answer, from its head to its end (server-sent events are cut here and
+    /// reconnect)
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
+    pub stream_timeout: Duration,
+    /// Reading a request's head, counted from the end of the request before on a kept connection
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub header_timeout: Duration,
+    /// Finishing requests in flight after SIGTERM or SIGINT
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub shutdown_timeout: Duration,
+    /// Connecting to another server on behalf of a component
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration)]
+    pub outbound_connect_timeout: Duration,
+    /// The head of another server's answer, unless the component sets its own time-out
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    pub outbound_first_byte_timeout: Duration,
+}
+
+/// Counts start at one: zero would switch a part of the host off.
+fn positive() -> impl clap::builder::TypedValueParser<Value = usize> {
+    use clap::builder::{RangedU64ValueParser, TypedValueParser};
+    RangedU64ValueParser::<u32>::new()
+        .range(1..=1_000_000)
+        .map(|count| count as usize)
+}
+
+/// Reads `250ms`, `30s`, `5m` or `1h`; zero is refused.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (count, unit) = text.split_at(digits);
+    let milliseconds_per_unit: u64 = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err("write a whole number and ms, s, m or h, such as 30s".into()),
+    };
+    match count
+        .parse::<u64>()
+        .ok()
+        .and_then(|count| count.checked_mul(milliseconds_per_unit))
+    {
+        Some(milliseconds @ 1..=86_400_000) => Ok(Duration::from_millis(milliseconds)),
+        _ => Err("write a time between 1ms and 24h".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_with_their_unit() {
+        fn check(text: &str, expected: Option<u64>) {
+            assert_eq!(
+                duration(text).ok(),
+                expected.map(Duration::from_millis),
+                "{text}"
+            );
+        }
+        check("250ms", Some(250));
+        check("30s", Some(30_000));
+        check("5m", Some(300_000));
+        check("24h", Some(86_400_000));
+        check("0s", None);
+        check("25h", None);
+        check("30", None);
+        check("s", None);
+        check("-1s", None);
+        check("99999999999999999999s", None);
+    }
+
+    #[test]
+    fn a_limit_of_zero_is_refused() {
+        assert!(Arguments::try_parse_from(["doorbuster-edge", "--max-requests", "0"]).is_err());
+        assert!(Arguments::try_parse_from(["doorbuster-edge", "--max-requests", "1"]).is_ok());
+    }
+}

@@ -1,0 +1,109 @@
+//! What the host keeps for one instance, and what its component was granted.
+//!
+//! An instance serves many requests, so nothing of a request may be kept here.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use wasmtime::component::{Accessor, HasSelf, ResourceTable};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use crate::{
+    bindings::spin::variables::variables,
+    hosts::AllowedHosts,
+    key_value::Store,
+    log::Log,
+    outbound_http::{Client, Outbound},
+    variables::check_name,
+};
+
+/// What the manifest gives a component; shared by its instances.
+pub struct Grants {
+    /// The component's id.
+    pub id: Arc<str>,
+    /// Its environment variables.
+    pub environment: Vec<(String, String)>,
+    /// Its variables. They may be secrets.
+    pub variables: BTreeMap<String, String>,
+    /// The folder it sees as `/`.
+    pub files: Option<PathBuf>,
+    /// The stores it may open, by label.
+    pub stores: BTreeMap<String, Store>,
+    /// Where it may connect to.
+    pub hosts: AllowedHosts,
+    /// The HTTP client of the host.
+    pub client: Client,
+}
+
+/// The host's side of one instance.
+pub struct Guest {
+    /// Resources the instance holds.
+    pub table: ResourceTable,
+    /// What its component was granted.
+    pub grants: Arc<Grants>,
+    /// Open key-value stores.
+    pub open_stores: usize,
+    /// Open Redis connections.
+    pub open_connections: usize,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    outbound: Outbound,
+}
+
+impl Guest {
+    /// A fresh instance's side.
+    pub fn new(grants: Arc<Grants>) -> wasmtime::Result<Self> {
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.envs(&grants.environment)
+            .stdout(Log::new(grants.id.clone(), "stdout"))
+            .stderr(Log::new(grants.id.clone(), "stderr"));
+        if let Some(files) = &grants.files {
+            wasi.preopened_dir(files, "/", FsPerms::ReadOnly)?;
+        }
+        Ok(Self {
+            table: ResourceTable::new(),
+            open_stores: 0,
+            open_connections: 0,
+            wasi: wasi.build(),
+            http: WasiHttpCtx::new(),
+            outbound: Outbound::new(grants.clone()),
+            grants,
+        })
+    }
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            ctx: &mut self.http,
+            table: &mut self.table,
+            hooks: &mut self.outbound,
+        }
+    }
+}
+
+impl variables::Host for Guest {}
+
+impl variables::HostWithStore<Guest> for HasSelf<Guest> {
+    async fn get(
+        guest: &Accessor<Guest, Self>,
+        name: String,
+    ) -> wasmtime::Result<Result<String, variables::Error>> {
+        if let Err(reason) = check_name(&name) {
+            return Ok(Err(variables::Error::InvalidName(format!(
+                "`{name}`: {reason}"
+            ))));
+        }
+        let value = guest.with(|mut access| access.get().grants.variables.get(&name).cloned());
+        Ok(value.ok_or(variables::Error::Undefined(name)))
+    }
+}

@@ -1,0 +1,159 @@
+//! Starting and stopping: from the arguments to a server, and from a signal to the end.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+use crate::{
+    app::{App, Component},
+    cli::Arguments,
+    engine::Runtime,
+    files,
+    guest::Grants,
+    key_value::{Store, Stores},
+    outbound_http::Client,
+    runtime_config::{KeyValueStore, RuntimeConfig},
+    server::Server,
+};
+
+/// The label that every app has without a runtime configuration.
+const DEFAULT_STORE: &str = "default";
+
+/// Runs the app until a signal ends it, or only checks it.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let config = RuntimeConfig::load(arguments.runtime_config.as_deref())?;
+    let mut labels: BTreeSet<String> = config.key_value_stores.keys().cloned().collect();
+    labels.insert(DEFAULT_STORE.into());
+    let environment = |key: &str| std::env::var(key).ok();
+    let app = App::load(&arguments.manifest, environment, &labels)?;
+    let data = match &arguments.data {
+        Some(data) => std::path::absolute(data)?,
+        None => app.root.join(".spin"),
+    };
+    fs::create_dir_all(&data).with_context(|| format!("cannot create {}", data.display()))?;
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        if arguments.check {
+            build(arguments, &config, app, &data, arguments.listen)?;
+            tracing::info!("the app is in order");
+            return Ok(());
+        }
+        let address = arguments.listen;
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on {address}"))?;
+        let address = listener.local_addr()?;
+        let stop = stop_signal()?;
+        let server = build(arguments, &config, app, &data, address)?;
+        tracing::info!("listening on http://{address}");
+        if !server.serve(listener, stop).await {
+            tracing::warn!("some requests were cut off");
+        }
+        Ok(())
+    })
+}
+
+/// Compiles the components of the app and gives each what the manifest grants it.
+fn build(
+    arguments: &Arguments,
+    config: &RuntimeConfig,
+    app: App,
+    data: &Path,
+    address: SocketAddr,
+) -> Result<Server> {
+    let stores = open_stores(config, &app, data)?;
+    let client = Client::new(
+        &arguments.limits,
+        config.outbound_http.connection_pooling,
+        address,
+    )?;
+    let runtime = Runtime::new(&arguments.limits, &data.join("compiled"))
+        .map_err(|error| anyhow!("cannot start wasmtime: {error:#}"))?;
+    let mut handlers = Vec::new();
+    for component in app.components {
+        let mounted = data.join("files").join(&*component.id);
+        let id = component.id.clone();
+        let has_files = files::stage(
+            &app.root,
+            &component.files,
+            &component.exclude_files,
+            &mounted,
+        )
+        .with_context(|| format!("component `{id}`"))?;
+        let source = component.source.clone();
+        let grants = grant(
+            component,
+            has_files.then_some(mounted),
+            &stores,
+            client.clone(),
+        );
+        let handler = runtime
+            .handler(&source, grants)
+            .map_err(|error| anyhow!("{error:#}"))?;
+        handlers.push(handler);
+        tracing::info!(component.id = &*id, "loaded {}", source.display());
+    }
+    tracing::info!(
+        app.name = app.name,
+        "the app has {} components",
+        handlers.len()
+    );
+    Ok(Server::new(app.routes, handlers, arguments.limits.clone()))
+}
+
+/// Opens the stores that some component may open.
+fn open_stores(config: &RuntimeConfig, app: &App, data: &Path) -> Result<Stores> {
+    let labels: BTreeSet<&String> = app.components.iter().flat_map(|c| &c.stores).collect();
+    let mut stores = BTreeMap::new();
+    for label in labels {
+        let file = match config.key_value_stores.get(label) {
+            Some(KeyValueStore::Spin { path }) => path.clone(),
+            None if label == DEFAULT_STORE => data.join("key-value.redb"),
+            None => bail!("the key-value store `{label}` is not in the runtime configuration"),
+        };
+        stores.insert(label.clone(), Store::open(&file)?);
+    }
+    Ok(Arc::new(stores))
+}
+
+fn grant(component: Component, files: Option<PathBuf>, stores: &Stores, client: Client) -> Grants {
+    let granted = stores
+        .iter()
+        .filter(|(label, _)| component.stores.contains(*label));
+    Grants {
+        id: component.id,
+        environment: component.environment.into_iter().collect(),
+        variables: component.variables,
+        files,
+        stores: granted
+            .map(|(label, store)| (label.clone(), store.clone()))
+            .collect(),
+        hosts: component.hosts,
+        client,
+    }
+}
+
+/// Ready when the process is asked to end.
+fn stop_signal() -> Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

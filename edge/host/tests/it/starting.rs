@@ -1,0 +1,106 @@
+//! What stops a start: one clear line, and the exit code 1.
+
+use std::{fs, net::TcpListener};
+
+use crate::app::App;
+
+#[test]
+fn faults_of_the_app_stop_the_start_with_one_line() {
+    fn check(app: &App, expected: &[&str]) {
+        let (success, log) = app.run();
+        assert!(!success, "{log}");
+        let errors: Vec<&str> = log
+            .lines()
+            .filter(|line| !line.contains(" INFO "))
+            .collect();
+        assert_eq!(errors.len(), 1, "{log}");
+        assert!(errors[0].starts_with("error: "), "{log}");
+        for text in expected {
+            assert!(errors[0].contains(text), "{text} is missing: {log}");
+        }
+    }
+    check(
+        &App::new("foo = 1", ""),
+        &["spin.toml: unknown key `component.probe.foo`"],
+    );
+    check(
+        &App::new("sqlite_databases = [\"default\"]\nai_models = []", ""),
+        &[
+            "`component.probe.sqlite_databases` is not supported",
+            "`component.probe.ai_models`",
+        ],
+    );
+    check(
+        &App::new(
+            "",
+            "[variables]\na = { required = true }\nb = { required = true }",
+        ),
+        &["set SPIN_VARIABLE_A", "set SPIN_VARIABLE_B"],
+    );
+    check(
+        &App::new("variables = { x = \"{{ y }}\" }", ""),
+        &["unknown variable `y`"],
+    );
+    check(
+        &App::new("allowed_outbound_hosts = [\"origin\"]", ""),
+        &["`origin`: write `scheme://"],
+    );
+    check(
+        &App::new("key_value_stores = [\"other\"]", ""),
+        &["the store `other`"],
+    );
+    check(
+        &App::new("files = [\"../*\"]", ""),
+        &["leads out of its folder"],
+    );
+
+    let app = App::new("", "");
+    fs::remove_file(app.folder.join("probe.wasm")).unwrap();
+    check(
+        &app,
+        &["`component.probe.source`", "probe.wasm is not there"],
+    );
+    fs::write(app.folder.join("probe.wasm"), "this is not wasm").unwrap();
+    check(&app, &["component `probe`: cannot load"]);
+    fs::write(app.folder.join("probe.wasm"), "(component)").unwrap();
+    check(&app, &["component `probe`: cannot load"]);
+    fs::write(app.folder.join("probe.wasm"), b"\0asm\x0d\0\x01\0").unwrap();
+    check(
+        &app,
+        &["component `probe` does not serve wasi:http/handler@0.3.0"],
+    );
+    fs::remove_file(app.folder.join("spin.toml")).unwrap();
+    check(&app, &["cannot read", "spin.toml"]);
+}
+
+#[test]
+fn a_taken_port_stops_the_start_with_one_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let app = App::new("", "").arguments(&["--listen", &address]);
+    let (success, log) = app.run();
+    assert!(!success);
+    assert_eq!(log.lines().count(), 1, "{log}");
+    assert!(
+        log.starts_with(&format!("error: cannot listen on {address}: ")),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_check_starts_nothing() {
+    let (success, log) = App::new("", "").arguments(&["--check"]).run();
+    assert!(success, "{log}");
+    assert!(log.contains("the app is in order"), "{log}");
+    let (success, log) = App::new("foo = 1", "").arguments(&["--check"]).run();
+    assert!(!success, "{log}");
+}
+
+#[test]
+fn a_data_folder_serves_one_host_at_a_time() {
+    let app = App::new("key_value_stores = [\"default\"]", "");
+    let _first = app.start();
+    let (success, log) = app.run();
+    assert!(!success);
+    assert!(log.contains("cannot open the key-value store"), "{log}");
+}
