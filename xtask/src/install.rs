@@ -1,0 +1,120 @@
+//! Brings what is missing: the target of the components from rustup, servers as Debian packages.
+//!
+//! Packages are installed only by root or where `CI=true`; anybody else gets the one line to type.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Context;
+
+use crate::compile::COMPONENT_TARGET;
+use crate::servers::spawner;
+use crate::{programs, tool};
+
+/// What the machine is to be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Only the database, to check SQL.
+    Database,
+    /// A running system.
+    System,
+    /// A running system and a browser.
+    Tests,
+}
+
+/// Something is missing and must be installed by hand.
+#[derive(Debug)]
+pub struct ByHand {
+    line: String,
+}
+
+impl std::error::Error for ByHand {}
+
+impl std::fmt::Display for ByHand {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.line)
+    }
+}
+
+/// Programs of which one is enough, and the Debian package that has it.
+const DATABASE: [(&[&str], &str); 2] = [
+    (&["mariadbd", "mysqld"], "mariadb-server"),
+    (&["setpriv"], "util-linux"),
+];
+const SYSTEM: [(&[&str], &str); 2] = [
+    (&["redis-server"], "redis-server"),
+    (&["nats-server"], "nats-server"),
+];
+const TESTS: [(&[&str], &str); 3] = [
+    (
+        &["chromium", "chromium-browser", "google-chrome"],
+        "chromium",
+    ),
+    (&["node"], "nodejs"),
+    (&["npm"], "npm"),
+];
+
+/// Installs what `purpose` needs and the machine lacks.
+pub fn missing(purpose: Purpose) -> anyhow::Result<()> {
+    let mut needs = DATABASE.to_vec();
+    if purpose != Purpose::Database {
+        needs.extend(SYSTEM);
+    }
+    if purpose == Purpose::Tests {
+        needs.extend(TESTS);
+    }
+    let packages: Vec<&str> = needs
+        .iter()
+        .filter(|(names, _)| programs::find(names).is_none())
+        .map(|(_, package)| *package)
+        .collect();
+    if !packages.is_empty() {
+        install(&packages)?;
+    }
+    if purpose == Purpose::Database {
+        Ok(())
+    } else {
+        component_target()
+    }
+}
+
+fn install(packages: &[&str]) -> anyhow::Result<()> {
+    let root = programs::is_root();
+    let may = root || std::env::var("CI").is_ok_and(|value| value == "true");
+    if !may || programs::find(&["apt-get"]).is_none() {
+        let packages = packages.join(" ");
+        let line = format!("sudo apt-get install -y --no-install-recommends {packages}");
+        return Err(ByHand { line }.into());
+    }
+    eprintln!("installing {}", packages.join(" "));
+    let mut command = if root {
+        spawner::command("sh")
+    } else {
+        spawner::command("sudo")
+    };
+    if !root {
+        command.args(["-n", "sh"]);
+    }
+    command
+        .args(["-c", include_str!("install.sh"), "install"])
+        .args(packages);
+    tool::run_quiet(command).context("cannot install packages")
+}
+
+/// Installs what components are compiled for.
+pub fn component_target() -> anyhow::Result<()> {
+    let output = Command::new("rustc")
+        .args(["--print", "target-libdir", "--target", COMPONENT_TARGET])
+        .output()
+        .context("cannot run rustc")?;
+    if Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir() {
+        return Ok(());
+    }
+    if programs::find(&["rustup"]).is_none() {
+        let line = format!("rustup target add {COMPONENT_TARGET}");
+        return Err(ByHand { line }.into());
+    }
+    let mut command = spawner::command("rustup");
+    command.args(["target", "add", COMPONENT_TARGET]);
+    tool::run_quiet(command)
+}

@@ -1,0 +1,42 @@
+//! A browser against a system of its own.
+
+use anyhow::ensure;
+use tempfile::TempDir;
+
+use super::count::Count;
+use crate::servers::spawner;
+use crate::system::{EdgePort, Options, System};
+use crate::{tool, workspace};
+
+/// Starts a system and runs the tests of `e2e/browser` against it.
+pub fn run(count: &mut Count) -> anyhow::Result<()> {
+    let folder = workspace::top().join("e2e/browser");
+    let mut command = spawner::command("npm");
+    command
+        .args(["ci", "--no-audit", "--no-fund"])
+        .current_dir(&folder);
+    tool::run_quiet(command)?;
+
+    let data = TempDir::new()?;
+    let options = Options {
+        data: data.path().to_owned(),
+        edge_port: EdgePort::Any,
+        empty: false,
+    };
+    let mut system = System::start(&options)?;
+    let mut command = spawner::command("node");
+    command
+        .args(["--test", "--test-reporter=tap"])
+        .current_dir(&folder)
+        .env(
+            "DOORBUSTER_UP_JSON",
+            serde_json::to_string(system.addresses())?,
+        );
+    let status = tool::run_lines(command, |line| {
+        println!("{line}");
+        count.see_node(line);
+    })?;
+    system.check()?;
+    ensure!(status.success(), "`node --test` failed ({status})");
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! `cargo xtask up`: from a fresh checkout to a shop in the browser.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::install::{self, Purpose};
+use crate::servers::ports;
+use crate::system::{Addresses, EdgePort, Options, System};
+use crate::{compile, interrupt, workspace};
+
+/// Where the edge listens if nobody else does.
+const EDGE_PORT: u16 = 8080;
+const POLL: Duration = Duration::from_millis(200);
+
+/// Start everything on this machine and keep it running until Ctrl-C.
+#[derive(Debug, Args)]
+pub struct Up {
+    /// Print one line of JSON when all is ready.
+    #[arg(long)]
+    json: bool,
+
+    /// The folder of all data; `.doorbuster` at the top of the repository by default.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+
+    /// The port of the shop; by default 8080, or a free one if that is taken.
+    #[arg(long, value_name = "PORT")]
+    edge_port: Option<u16>,
+
+    /// Start without demo sales and account.
+    #[arg(long)]
+    empty: bool,
+}
+
+impl Up {
+    /// Returns when it was told to stop, or with an error when a part of it has died.
+    pub fn run(self) -> anyhow::Result<()> {
+        if let Some(port) = self.edge_port.filter(|port| !ports::is_free(*port)) {
+            anyhow::bail!("port {port} is taken");
+        }
+        let data = self
+            .data
+            .unwrap_or_else(|| workspace::top().join(".doorbuster"));
+        System::check_unused(&data)?;
+        install::missing(Purpose::System)?;
+        compile::all()?;
+        let mut system = System::start(&Options {
+            data,
+            edge_port: self
+                .edge_port
+                .map_or(EdgePort::Rather(EDGE_PORT), EdgePort::Must),
+            empty: self.empty,
+        })?;
+        if self.json {
+            println!("{}", serde_json::to_string(system.addresses())?);
+        } else {
+            welcome(system.addresses());
+        }
+        while !interrupt::requested() {
+            system.check()?;
+            std::thread::sleep(POLL);
+        }
+        eprintln!("stopping");
+        Ok(())
+    }
+}
+
+fn welcome(addresses: &Addresses) {
+    println!("\nDoorbuster is open.\n");
+    println!("  Shop      {}", addresses.edge_url);
+    println!("  Mailbox   {}/mailbox", addresses.sandbox_url);
+    println!("  Metrics   {}/metrics", addresses.ops_url);
+    if let Some(account) = &addresses.account {
+        println!("  Sign in   {}  {}", account.contact, account.password);
+    }
+    println!("\nCtrl-C stops everything.");
+}
