@@ -1,8 +1,9 @@
 //! `cargo xtask sqlx`: writes `.sqlx/`, so that SQL is checked where no database runs.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::SystemTime;
 
 use anyhow::{Context, ensure};
 use tempfile::TempDir;
@@ -33,25 +34,38 @@ pub fn run() -> anyhow::Result<()> {
     }
 
     let top = workspace::top();
-    let folder = top.join(".sqlx");
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
-    fs::create_dir_all(&folder)?;
+    let fresh = data.path().join("sqlx");
+    fs::create_dir(&fresh)?;
     // The macros write their files when the compiler runs them, so it must run.
     let library = File::options()
         .append(true)
         .open(top.join("origin/src/lib.rs"))?;
-    library.set_modified(std::time::SystemTime::now())?;
+    library.set_modified(SystemTime::now())?;
     let mut command = workspace::cargo();
     command
         .args(["check", "--package", "origin", "--all-targets"])
         .env("DATABASE_URL", url)
         .env("SQLX_OFFLINE", "false")
-        .env("SQLX_OFFLINE_DIR", &folder);
+        .env("SQLX_OFFLINE_DIR", &fresh);
     tool::run_quiet(command)?;
-    eprintln!("{} statements in .sqlx/", fs::read_dir(&folder)?.count());
+    let count = replace(&fresh, &top.join(".sqlx"))?;
+    eprintln!("{count} statements in .sqlx/");
     Ok(())
+}
+
+/// Puts the files of `fresh` in the place of all in `folder`.
+fn replace(fresh: &Path, folder: &Path) -> anyhow::Result<usize> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    fs::create_dir_all(folder)?;
+    let mut count = 0;
+    for entry in fs::read_dir(fresh)? {
+        let entry = entry?;
+        fs::copy(entry.path(), folder.join(entry.file_name()))?;
+        count += 1;
+    }
+    Ok(count)
 }
 
 /// In the order of their names, which is that of their numbers.
@@ -68,7 +82,7 @@ fn migrations() -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn apply(migration: &PathBuf, port: u16) -> anyhow::Result<()> {
+fn apply(migration: &Path, port: u16) -> anyhow::Result<()> {
     let mut command = spawner::command(programs::need(&["mariadb", "mysql"])?);
     command
         .args([

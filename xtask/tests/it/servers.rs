@@ -125,7 +125,6 @@ fn two_copies_run_side_by_side_and_keep_their_data() {
 
 #[test]
 fn servers_die_with_a_killed_parent() {
-    let data = tempfile::tempdir().unwrap();
     if let Some(data) = std::env::var_os(VICTIM) {
         // The copy: start, say who was started, and wait for the end.
         let servers = start(Path::new(&data));
@@ -133,6 +132,7 @@ fn servers_die_with_a_killed_parent() {
         std::thread::sleep(Duration::from_mins(1));
         return;
     }
+    let data = tempfile::tempdir().unwrap();
     let mut victim = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
