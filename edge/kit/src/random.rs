@@ -9,11 +9,5 @@ pub fn bytes<const N: usize>() -> Option<[u8; N]> {
 
 /// 16 random bytes in hexadecimal: a name that nobody guesses and nothing else has.
 pub fn name() -> String {
-    use std::fmt::Write;
-    let bytes = get_random_bytes(16);
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(get_random_bytes(16))
 }

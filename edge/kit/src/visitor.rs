@@ -122,12 +122,10 @@ mod tests {
     }
 
     fn view(revoked: &[&str]) -> View {
-        let public = key().verifying_key().to_bytes();
-        let hex = public.iter().map(|byte| format!("{byte:02x}")).collect();
         let snapshot = Snapshot {
             version: "1".to_owned(),
             generated_at_ms: NOON,
-            session_key: hex,
+            session_key: hex::encode(key().verifying_key().to_bytes()),
             revoked_sessions: revoked.iter().map(|id| (*id).to_owned()).collect(),
             sales: Vec::new(),
         };

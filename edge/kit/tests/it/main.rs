@@ -1,0 +1,11 @@
+//! The scripts of `lua/edge` against a real Redis.
+
+// `cfg(test)` is always set here; it tells clippy that helpers are tests, too.
+#[cfg(test)]
+mod lease;
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod spend;
+#[cfg(test)]
+mod token;
