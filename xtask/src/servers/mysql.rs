@@ -45,7 +45,7 @@ pub fn start(setting: &Setting<'_>) -> anyhow::Result<Server> {
         name: "mysql".to_owned(),
         program: programs::need(&["mariadbd", "mysqld"])?,
         args,
-        environment: Vec::new(),
+        environment: environment(setting)?,
         folder,
         log: setting.data.join("logs/mysql.log"),
         lock: setting.lock.clone(),
@@ -71,7 +71,7 @@ fn install(setting: &Setting<'_>, folder: &Path) -> anyhow::Result<()> {
         name: "mysql-install".to_owned(),
         program,
         args,
-        environment: Vec::new(),
+        environment: environment(setting)?,
         folder: folder.to_owned(),
         log: setting.data.join("logs/mysql-install.log"),
         lock: setting.lock.clone(),
@@ -96,6 +96,14 @@ fn write_init(path: &Path, password: &str) -> anyhow::Result<()> {
         .open(path)
         .and_then(|mut file| file.write_all(text.as_bytes()))
         .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// A starting server removes what it takes for its own leftovers from the folder of temporary
+/// files, so two of them must not share one.
+fn environment(setting: &Setting<'_>) -> anyhow::Result<Vec<(String, String)>> {
+    let folder = setting.data.join("mysql-tmp");
+    fs::create_dir_all(&folder)?;
+    Ok(vec![("TMPDIR".to_owned(), folder.display().to_string())])
 }
 
 /// The server refuses to run as root unless it is told to.
