@@ -62,6 +62,7 @@ CREATE TABLE leases (
     revoked       BOOLEAN         NOT NULL DEFAULT FALSE,
     created_at_ms BIGINT          NOT NULL,
     PRIMARY KEY (id),
+    UNIQUE KEY leases_first_slot (first_slot),
     KEY leases_sale_ends (sale_id, ends_at_ms)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_unicode_ci;
 

@@ -1,2 +1,105 @@
-//! Empty so far.
-fn main() {}
+//! `doorbuster`: the operator's command line.
+//!
+//! Invariant: it links the origin's rooms and has no SQL and no Lua of its own. Results go to
+//! standard output, errors in one line to standard error; exit 1 on failure or a breach.
+#![expect(
+    clippy::print_stdout,
+    reason = "a command line speaks on standard output"
+)]
+
+mod account;
+mod audit;
+mod item;
+mod order;
+mod sale;
+mod when;
+
+use clap::{Parser, Subcommand};
+use origin::ids::Ids;
+use origin::ledger::Ledger;
+use origin::settings::{Reader, StoreSettings};
+use origin::stock::Stock;
+use std::process::ExitCode;
+
+/// The operator's command line of Doorbuster. The stores are found by the origin's settings,
+/// DOORBUSTER_MYSQL_URL and so on; see docs/settings.md.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Apply the migrations that the database has not seen.
+    Migrate,
+    /// Items: what can be sold.
+    #[command(subcommand)]
+    Item(item::Command),
+    /// Sales of items.
+    #[command(subcommand)]
+    Sale(sale::Command),
+    /// Orders.
+    #[command(subcommand)]
+    Order(order::Command),
+    /// Accounts of shoppers.
+    #[command(subcommand)]
+    Account(account::Command),
+    /// Check every invariant; exit 1 if one is broken.
+    Audit(audit::Arguments),
+}
+
+/// The stores that a command needs; each is connected when asked for.
+struct Stores {
+    settings: StoreSettings,
+    reader: Option<Reader>,
+}
+
+impl Stores {
+    fn read() -> Self {
+        let mut reader = Reader::from_environment();
+        let settings = StoreSettings::read(&mut reader);
+        Self {
+            settings,
+            reader: Some(reader),
+        }
+    }
+
+    async fn ledger(&self) -> anyhow::Result<Ledger> {
+        Ok(Ledger::connect(&self.settings.mysql_url.0).await?)
+    }
+
+    async fn stock(&self) -> anyhow::Result<Stock> {
+        Ok(Stock::connect(&self.settings.redis_url.0).await?)
+    }
+
+    async fn ids(&self, ledger: &Ledger) -> anyhow::Result<Ids> {
+        Ok(Ids::lease(ledger).await?)
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run(Arguments::parse().command).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("doorbuster: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let mut stores = Stores::read();
+    stores.reader.take().map_or(Ok(()), Reader::finish)?;
+    match command {
+        Command::Migrate => stores.ledger().await?.migrate().await?,
+        Command::Item(command) => item::run(command, &stores).await?,
+        Command::Sale(command) => sale::run(command, &stores).await?,
+        Command::Order(command) => order::run(command, &stores).await?,
+        Command::Account(command) => account::run(command, &stores).await?,
+        Command::Audit(arguments) => return audit::run(&arguments, &stores).await,
+    }
+    Ok(ExitCode::SUCCESS)
+}

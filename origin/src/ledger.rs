@@ -21,7 +21,7 @@ pub use accounts::Account;
 pub use audit::{Finding, SaleCounts};
 pub use close::{Cancelled, Settled, Settlement};
 pub use decide::{Admitted, Decided, Refused};
-pub use leases::{Granted, Wanted};
+pub use leases::{Granted, LeaseRow, Wanted};
 pub use orders::OrderRow;
 pub use outbox::Release;
 pub use payments::{PaymentRow, StartPayment};
@@ -77,8 +77,12 @@ impl LedgerError {
 }
 
 fn error_number(error: &LedgerError) -> Option<u16> {
-    let LedgerError::Database(sqlx::Error::Database(error)) = error else { return None };
-    error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>().map(|error| error.number())
+    let LedgerError::Database(sqlx::Error::Database(error)) = error else {
+        return None;
+    };
+    error
+        .try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
+        .map(sqlx::mysql::MySqlDatabaseError::number)
 }
 
 type Result<T, E = LedgerError> = std::result::Result<T, E>;
@@ -118,8 +122,12 @@ impl Ledger {
 }
 
 async fn prepare(connection: &mut MySqlConnection) -> std::result::Result<(), sqlx::Error> {
-    connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
-    connection.execute("SET SESSION innodb_lock_wait_timeout = 5").await?;
+    connection
+        .execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        .await?;
+    connection
+        .execute("SET SESSION innodb_lock_wait_timeout = 5")
+        .await?;
     Ok(())
 }
 
@@ -140,7 +148,11 @@ fn must_touch(what: &'static str, expected: u64, touched: u64) -> Result<()> {
     if touched == expected {
         Ok(())
     } else {
-        Err(LedgerError::Touched { what, expected, touched })
+        Err(LedgerError::Touched {
+            what,
+            expected,
+            touched,
+        })
     }
 }
 

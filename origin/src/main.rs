@@ -1,2 +1,120 @@
-//! Empty so far.
-fn main() {}
+//! `doorbuster-origin`: runs any subset of the origin's roles.
+//!
+//! Invariant: settings are checked and stores connected before anything listens; a stop lets
+//! requests finish.
+
+use anyhow::Context;
+use clap::{Parser, ValueEnum};
+use origin::accounts::Accounts;
+use origin::http::{Origin, bind, edge_routes, ops_routes, serve, webhook_routes};
+use origin::payments::Provider;
+use origin::settings::{AccountSettings, HttpSettings, PaymentSettings, Reader, StoreSettings};
+use origin::stores::Stores;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// The origin of Doorbuster. Settings are variables of the environment; see docs/settings.md.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Which roles to run, separated by commas.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "http,decider,timers,outboxes"
+    )]
+    roles: Vec<Role>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Role {
+    /// The listeners for PoPs and for webhooks.
+    Http,
+    /// Decides what the queue carries.
+    Decider,
+    /// Expires orders, and publishes the undecided again.
+    Timers,
+    /// Tells Redis what is free.
+    Outboxes,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("DOORBUSTER_LOG")
+                .unwrap_or_else(|_| "info".into()),
+        )
+        .init();
+    match run(&arguments.roles).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(roles: &[Role]) -> anyhow::Result<()> {
+    let mut reader = Reader::from_environment();
+    let store_settings = StoreSettings::read(&mut reader);
+    let http = HttpSettings::read(&mut reader);
+    let account_settings = AccountSettings::read(&mut reader);
+    let payments = PaymentSettings::read(&mut reader);
+    reader.finish()?;
+
+    let stores = Stores::connect(&store_settings).await?;
+    let (stop, stopped) = watch::channel(false);
+    let stopping = move || {
+        let mut stopped = stopped.clone();
+        async move { drop(stopped.wait_for(|stop| *stop).await) }
+    };
+    let mut listeners = JoinSet::new();
+    let mut workers = JoinSet::new();
+
+    let ops = bind("ops", http.ops_listen).await?;
+    listeners.spawn(serve(ops, ops_routes(stores.clone()), stopping()));
+    if roles.contains(&Role::Http) {
+        let edge = bind("edge", http.edge_listen).await?;
+        let webhooks = bind("webhooks", http.webhooks_listen).await?;
+        let accounts = Accounts::new(
+            &account_settings,
+            stores.ledger.clone(),
+            &stores.stock,
+            stores.ids.clone(),
+        )?;
+        let provider = Provider::new(payments.clone(), &http.public_url)?;
+        let origin = Origin::new(stores.clone(), accounts, provider, http, payments);
+        listeners.spawn(serve(edge, edge_routes(origin.clone()), stopping()));
+        listeners.spawn(serve(webhooks, webhook_routes(origin), stopping()));
+    }
+    if roles.contains(&Role::Decider) {
+        workers.spawn(origin::orders::decide(stores.clone()));
+    }
+    if roles.contains(&Role::Timers) {
+        workers.spawn(origin::orders::sweep(stores.clone()));
+    }
+    if roles.contains(&Role::Outboxes) {
+        workers.spawn(origin::orders::release(stores.clone()));
+    }
+
+    let mut terminate = signal(SignalKind::terminate()).context("no signal handler")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+        Some(ended) = workers.join_next() => {
+            ended.context("a worker broke off")?;
+        }
+    }
+    tracing::info!("Stopping: requests may finish");
+    stop.send_replace(true);
+    listeners.join_all().await;
+    // What workers are cut off in is repeated by the next process: messages come again.
+    workers.shutdown().await;
+    Ok(())
+}

@@ -71,8 +71,11 @@ impl Ledger {
 
     /// Sets another password; false if there is no such account.
     pub async fn set_password_hash(&self, id: AccountId, password_hash: &str) -> Result<bool> {
-        let update =
-            sqlx::query!("UPDATE accounts SET password_hash = ? WHERE id = ?", password_hash, id.0);
+        let update = sqlx::query!(
+            "UPDATE accounts SET password_hash = ? WHERE id = ?",
+            password_hash,
+            id.0
+        );
         Ok(update.execute(&self.pool).await?.rows_affected() == 1)
     }
 }

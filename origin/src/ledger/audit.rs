@@ -65,7 +65,11 @@ impl Ledger {
             reserved: row.reserved,
             sold: row.sold,
             epoch: row.epoch,
-            entries: [row.entries_available, row.entries_reserved, row.entries_sold],
+            entries: [
+                row.entries_available,
+                row.entries_reserved,
+                row.entries_sold,
+            ],
             orders_pending: row.orders_pending,
             orders_sold: row.orders_sold,
         });
@@ -110,9 +114,12 @@ impl Ledger {
             grace_ms
         );
         let releases = releases.fetch_all(&self.pool).await?;
-        let overdue = orders
-            .into_iter()
-            .map(|row| format!("order {} of sale {} should have expired", row.id, row.sale_id));
+        let overdue = orders.into_iter().map(|row| {
+            format!(
+                "order {} of sale {} should have expired",
+                row.id, row.sale_id
+            )
+        });
         let waiting = releases
             .into_iter()
             .map(|row| format!("units of order {} are free but not released", row.order_id));
@@ -133,7 +140,10 @@ impl Ledger {
         let rows = rows.fetch_all(&self.pool).await?;
         let finding = rows.into_iter().map(|row| {
             let payment = row.payment_state.unwrap_or_else(|| "missing".to_owned());
-            format!("order {} is {} and its payment {payment}", row.id, row.state)
+            format!(
+                "order {} is {} and its payment {payment}",
+                row.id, row.state
+            )
         });
         Ok(finding.collect())
     }

@@ -119,7 +119,11 @@ impl Ledger {
              VALUES (?, ?, ?, ?, CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED))",
             settlement.event,
             payment_id,
-            if settlement.paid { "payment.paid" } else { "payment.declined" },
+            if settlement.paid {
+                "payment.paid"
+            } else {
+                "payment.declined"
+            },
             settled.as_str()
         );
         let done = event.execute(&mut *transaction).await?;
@@ -148,9 +152,19 @@ impl Ledger {
             "pending_payment" => {}
             _ => return Ok(Cancelled::No),
         }
-        let closing =
-            Closing { order: id.0, sale: order.sale_id, account: account.0, units: order.quantity };
-        close(&mut transaction, OrderState::Cancelled, SaleId(order.sale_id), &[closing]).await?;
+        let closing = Closing {
+            order: id.0,
+            sale: order.sale_id,
+            account: account.0,
+            units: order.quantity,
+        };
+        close(
+            &mut transaction,
+            OrderState::Cancelled,
+            SaleId(order.sale_id),
+            &[closing],
+        )
+        .await?;
         transaction.commit().await?;
         Ok(Cancelled::Yes)
     }
@@ -182,7 +196,13 @@ impl Ledger {
             });
         }
         for (sale, closing) in by_sale {
-            close(&mut transaction, OrderState::Expired, SaleId(sale), &closing).await?;
+            close(
+                &mut transaction,
+                OrderState::Expired,
+                SaleId(sale),
+                &closing,
+            )
+            .await?;
         }
         transaction.commit().await?;
         Ok(expired)
@@ -237,9 +257,15 @@ async fn close(
 ) -> Result<()> {
     let count = closing.len() as u64;
     let mut query = QueryBuilder::new("UPDATE orders SET version = version + 1, state = ");
-    query.push_bind(state.as_str()).push(" WHERE state = 'pending_payment' AND id IN ");
+    query
+        .push_bind(state.as_str())
+        .push(" WHERE state = 'pending_payment' AND id IN ");
     push_ids(&mut query, closing.iter().map(|order| order.order));
-    let done = query.build().persistent(false).execute(&mut *connection).await?;
+    let done = query
+        .build()
+        .persistent(false)
+        .execute(&mut *connection)
+        .await?;
     must_touch("close orders", count, done.rows_affected())?;
 
     let mut by_account = BTreeMap::<u64, u32>::new();

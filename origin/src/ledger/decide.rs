@@ -6,7 +6,7 @@
 
 use super::rows::{Entry, enter, insert, push_ids};
 use super::sales::money;
-use super::{Ledger, LedgerError, Result, corrupt, must_touch, retry};
+use super::{Ledger, Result, corrupt, must_touch, retry};
 use kernel::ids::{AccountId, LeaseId, OrderId, SaleId};
 use kernel::money::Money;
 use kernel::order::{OrderState, Refusal};
@@ -81,7 +81,9 @@ impl Ledger {
             }
         }
         match retry(|| self.accept_all(sale, &fresh)).await {
-            Ok(true) => decided.accepted.extend(fresh.iter().map(|order| order.order_id)),
+            Ok(true) => decided
+                .accepted
+                .extend(fresh.iter().map(|order| order.order_id)),
             Ok(false) => self.decide_one_by_one(sale, &fresh, &mut decided).await?,
             Err(error) if error.is_duplicate() => {
                 self.decide_one_by_one(sale, &fresh, &mut decided).await?;
@@ -219,7 +221,8 @@ async fn terms(connection: &mut MySqlConnection, sale: SaleId) -> Result<Terms> 
         sale.0
     );
     let row = row.fetch_optional(connection).await?;
-    let row = row.ok_or_else(|| corrupt(format!("orders for sale {sale}, which does not exist")))?;
+    let row =
+        row.ok_or_else(|| corrupt(format!("orders for sale {sale}, which does not exist")))?;
     Ok(Terms {
         epoch: row.epoch,
         limit: row.limit_per_account,
@@ -246,13 +249,24 @@ async fn within_limit(
         row.push_bind(sale.0).push_bind(*account).push_bind(*units);
     });
     query.push(" ON DUPLICATE KEY UPDATE units = units + VALUES(units)");
-    query.build().persistent(false).execute(&mut *connection).await?;
+    query
+        .build()
+        .persistent(false)
+        .execute(&mut *connection)
+        .await?;
 
     let mut query = QueryBuilder::new("SELECT COUNT(*) FROM sale_accounts WHERE sale_id = ");
-    query.push_bind(sale.0).push(" AND units > ").push_bind(limit).push(" AND account_id IN ");
+    query
+        .push_bind(sale.0)
+        .push(" AND units > ")
+        .push_bind(limit)
+        .push(" AND account_id IN ");
     push_ids(&mut query, units.into_keys());
-    let (over,): (i64,) =
-        query.build_query_as().persistent(false).fetch_one(&mut *connection).await?;
+    let (over,): (i64,) = query
+        .build_query_as()
+        .persistent(false)
+        .fetch_one(&mut *connection)
+        .await?;
     Ok(over == 0)
 }
 
@@ -261,8 +275,10 @@ async fn insert_orders(
     orders: &[&Admitted],
     terms: &Terms,
 ) -> Result<()> {
-    let amounts: Option<Vec<Money>> =
-        orders.iter().map(|order| terms.price.times(order.quantity)).collect();
+    let amounts: Option<Vec<Money>> = orders
+        .iter()
+        .map(|order| terms.price.times(order.quantity))
+        .collect();
     let amounts = amounts.ok_or_else(|| corrupt("an amount that does not fit"))?;
     let rows: Vec<_> = orders.iter().zip(amounts).collect();
     let expires_at = terms.now.plus_seconds(i64::from(terms.payment_seconds));
@@ -307,5 +323,5 @@ async fn write_release(connection: &mut MySqlConnection, order: &Admitted) -> Re
         order.sale_id.0
     );
     let done = inserted.execute(connection).await?;
-    must_touch("write release", 1, done.rows_affected()).map_err(LedgerError::from)
+    must_touch("write release", 1, done.rows_affected())
 }

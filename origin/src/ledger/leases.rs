@@ -4,7 +4,7 @@
 //! held while they are counted, so that two PoPs never count the same room.
 
 use super::{Ledger, Result, must_touch, retry};
-use kernel::ids::{LeaseId, SaleId};
+use kernel::ids::{LeaseId, OrderId, SaleId};
 use kernel::lease::{LEASE_LIFE_SECONDS, grantable};
 use kernel::time::UnixMillis;
 
@@ -30,6 +30,22 @@ pub enum Granted {
     Nothing,
     /// Nothing: no unit is left.
     SoldOut,
+}
+
+/// A lease as stored.
+#[derive(Clone, Copy, Debug)]
+pub struct LeaseRow {
+    first_slot: u64,
+    slots: u32,
+    ends_at: UnixMillis,
+}
+
+impl LeaseRow {
+    /// Whether the lease holds this slot and lives at `now`.
+    pub fn admits(&self, slot: OrderId, now: UnixMillis) -> bool {
+        let slots = self.first_slot..self.first_slot + u64::from(self.slots);
+        slots.contains(&slot.0) && now < self.ends_at
+    }
 }
 
 impl Ledger {
@@ -91,9 +107,12 @@ impl Ledger {
 
         let available = sale.total - sale.reserved - sale.sold;
         let slots = match sale.phase.as_str() {
-            "published" => {
-                grantable(wanted.slots, sale.quota, available, lent.saturating_sub(spent))
-            }
+            "published" => grantable(
+                wanted.slots,
+                sale.quota,
+                available,
+                lent.saturating_sub(spent),
+            ),
             _ => 0,
         };
         let ends_at = now.plus_seconds(LEASE_LIFE_SECONDS);
@@ -122,20 +141,34 @@ impl Ledger {
         })
     }
 
-    /// Until when a lease of this PoP for this sale lives; `None` if there is none or it was
-    /// revoked.
-    pub async fn lease_end(
-        &self,
-        lease: LeaseId,
-        sale: SaleId,
-        pop: &str,
-    ) -> Result<Option<UnixMillis>> {
-        let ends_at = sqlx::query_scalar!(
-            "SELECT ends_at_ms FROM leases WHERE id = ? AND sale_id = ? AND pop = ? AND NOT revoked",
-            lease.0,
+    /// A lease of this PoP for this sale; `None` if there is none or it was revoked.
+    pub async fn lease(&self, id: LeaseId, sale: SaleId, pop: &str) -> Result<Option<LeaseRow>> {
+        let lease = sqlx::query!(
+            "SELECT first_slot, slots, ends_at_ms FROM leases
+             WHERE id = ? AND sale_id = ? AND pop = ? AND NOT revoked",
+            id.0,
             sale.0,
             pop
         );
-        Ok(ends_at.fetch_optional(&self.pool).await?.map(UnixMillis))
+        let lease = lease.fetch_optional(&self.pool).await?;
+        Ok(lease.map(|lease| LeaseRow {
+            first_slot: lease.first_slot,
+            slots: lease.slots,
+            ends_at: UnixMillis(lease.ends_at_ms),
+        }))
+    }
+
+    /// The sale whose lease holds this slot, so whose order of this id may be in the queue.
+    pub async fn sale_of_slot(&self, slot: OrderId) -> Result<Option<SaleId>> {
+        let lease = sqlx::query!(
+            "SELECT sale_id, first_slot, slots FROM leases
+             WHERE first_slot <= ? ORDER BY first_slot DESC LIMIT 1",
+            slot.0
+        );
+        let lease = lease.fetch_optional(&self.pool).await?;
+        let holds = |first: u64, slots: u32| slot.0 - first < u64::from(slots);
+        Ok(lease
+            .filter(|lease| holds(lease.first_slot, lease.slots))
+            .map(|lease| SaleId(lease.sale_id)))
     }
 }

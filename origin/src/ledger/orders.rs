@@ -112,15 +112,24 @@ fn refusal(word: &str) -> Result<Refusal> {
 impl Ledger {
     /// An order of this account.
     pub async fn order(&self, id: OrderId, account: AccountId) -> Result<Option<OrderRow>> {
-        let raw =
-            select_orders!("WHERE orders.id = ? AND orders.account_id = ?", id.0, account.0);
-        raw.fetch_optional(&self.pool).await?.map(OrderRow::try_from).transpose()
+        let raw = select_orders!(
+            "WHERE orders.id = ? AND orders.account_id = ?",
+            id.0,
+            account.0
+        );
+        raw.fetch_optional(&self.pool)
+            .await?
+            .map(OrderRow::try_from)
+            .transpose()
     }
 
     /// An order, for an operator.
     pub async fn order_of_anyone(&self, id: OrderId) -> Result<Option<OrderRow>> {
         let raw = select_orders!("WHERE orders.id = ?", id.0);
-        raw.fetch_optional(&self.pool).await?.map(OrderRow::try_from).transpose()
+        raw.fetch_optional(&self.pool)
+            .await?
+            .map(OrderRow::try_from)
+            .transpose()
     }
 
     /// Orders of this account below the id `before`, the newest first.
@@ -136,7 +145,11 @@ impl Ledger {
             before,
             limit
         );
-        raw.fetch_all(&self.pool).await?.into_iter().map(OrderRow::try_from).collect()
+        raw.fetch_all(&self.pool)
+            .await?
+            .into_iter()
+            .map(OrderRow::try_from)
+            .collect()
     }
 
     /// Which of these orders have a row.
@@ -146,7 +159,33 @@ impl Ledger {
         }
         let mut query = sqlx::QueryBuilder::new("SELECT id FROM orders WHERE id IN ");
         super::rows::push_ids(&mut query, ids.iter().map(|id| id.0));
-        let rows: Vec<(u64,)> = query.build_query_as().fetch_all(&self.pool).await?;
+        let rows: Vec<(u64,)> = query
+            .build_query_as()
+            .persistent(false)
+            .fetch_all(&self.pool)
+            .await?;
         Ok(rows.into_iter().map(|(id,)| OrderId(id)).collect())
+    }
+
+    /// Which of these orders hold units.
+    pub async fn live_among(&self, ids: &[OrderId]) -> Result<Vec<OrderId>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut query = sqlx::QueryBuilder::new("SELECT id, state FROM orders WHERE id IN ");
+        super::rows::push_ids(&mut query, ids.iter().map(|id| id.0));
+        let rows: Vec<(u64, String)> = query
+            .build_query_as()
+            .persistent(false)
+            .fetch_all(&self.pool)
+            .await?;
+        let mut live = Vec::new();
+        for (id, state) in rows {
+            let state: OrderState = state.parse().map_err(corrupt)?;
+            if state.is_live() {
+                live.push(OrderId(id));
+            }
+        }
+        Ok(live)
     }
 }

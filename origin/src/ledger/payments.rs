@@ -56,7 +56,11 @@ impl Ledger {
             start.order.amount.currency.to_string(),
             ship_to
         );
-        match inserted.execute(&self.pool).await.map_err(LedgerError::from) {
+        match inserted
+            .execute(&self.pool)
+            .await
+            .map_err(LedgerError::from)
+        {
             Ok(_) => {}
             Err(error) if error.is_duplicate() => {}
             Err(error) => return Err(error),
@@ -88,6 +92,10 @@ impl Ledger {
             checkout_url,
             id.0
         );
-        must_touch("payment started", 1, update.execute(&self.pool).await?.rows_affected())
+        must_touch(
+            "payment started",
+            1,
+            update.execute(&self.pool).await?.rows_affected(),
+        )
     }
 }

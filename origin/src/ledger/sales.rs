@@ -74,7 +74,10 @@ pub struct SaleRow {
 impl SaleRow {
     /// Units neither reserved nor sold.
     pub fn available(&self) -> u32 {
-        self.sale.total.saturating_sub(self.reserved).saturating_sub(self.sold)
+        self.sale
+            .total
+            .saturating_sub(self.reserved)
+            .saturating_sub(self.sold)
     }
 }
 
@@ -140,7 +143,10 @@ impl TryFrom<RawSale> for SaleRow {
 
 pub(super) fn money(amount_minor: i64, currency: &str) -> Result<Money> {
     let currency: Currency = currency.parse().map_err(corrupt)?;
-    Ok(Money { amount_minor, currency })
+    Ok(Money {
+        amount_minor,
+        currency,
+    })
 }
 
 impl Ledger {
@@ -188,7 +194,9 @@ impl Ledger {
              FROM items WHERE id = ?",
             id.0
         );
-        let Some(row) = row.fetch_optional(&self.pool).await? else { return Ok(None) };
+        let Some(row) = row.fetch_optional(&self.pool).await? else {
+            return Ok(None);
+        };
         Ok(Some(ItemRow {
             id: ItemId(row.id),
             title: row.title,
@@ -219,7 +227,11 @@ impl Ledger {
             sale.rate_per_second,
             sale.payment_seconds
         );
-        match inserted.execute(&self.pool).await.map_err(LedgerError::from) {
+        match inserted
+            .execute(&self.pool)
+            .await
+            .map_err(LedgerError::from)
+        {
             Ok(_) => Ok(true),
             Err(error) if error.is_duplicate() => Ok(false),
             Err(error) => Err(error),
@@ -228,13 +240,17 @@ impl Ledger {
 
     /// A sale.
     pub async fn sale(&self, id: SaleId) -> Result<Option<SaleRow>> {
-        let raw = select_sales!("WHERE id = ?", id.0).fetch_optional(&self.pool).await?;
+        let raw = select_sales!("WHERE id = ?", id.0)
+            .fetch_optional(&self.pool)
+            .await?;
         raw.map(SaleRow::try_from).transpose()
     }
 
     /// All sales, the newest first, at most 1,000.
     pub async fn sales(&self) -> Result<Vec<SaleRow>> {
-        let raw = select_sales!("ORDER BY id DESC LIMIT 1000").fetch_all(&self.pool).await?;
+        let raw = select_sales!("ORDER BY id DESC LIMIT 1000")
+            .fetch_all(&self.pool)
+            .await?;
         raw.into_iter().map(SaleRow::try_from).collect()
     }
 
@@ -243,14 +259,25 @@ impl Ledger {
         let rows = sqlx::query_scalar!(
             "SELECT id FROM sales WHERE phase <> 'draft' ORDER BY id DESC LIMIT 1000"
         );
-        Ok(rows.fetch_all(&self.pool).await?.into_iter().map(SaleId).collect())
+        Ok(rows
+            .fetch_all(&self.pool)
+            .await?
+            .into_iter()
+            .map(SaleId)
+            .collect())
     }
 
     /// Opens a new epoch of a draft: what Redis is then loaded with.
     pub async fn begin_publish(&self, id: SaleId) -> Result<()> {
-        let update =
-            sqlx::query!("UPDATE sales SET epoch = epoch + 1 WHERE id = ? AND phase = 'draft'", id.0);
-        must_touch("begin publish", 1, update.execute(&self.pool).await?.rows_affected())
+        let update = sqlx::query!(
+            "UPDATE sales SET epoch = epoch + 1 WHERE id = ? AND phase = 'draft'",
+            id.0
+        );
+        must_touch(
+            "begin publish",
+            1,
+            update.execute(&self.pool).await?.rows_affected(),
+        )
     }
 
     /// Makes a draft whose stock is loaded public, and enters its units in the books.

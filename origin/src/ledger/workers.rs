@@ -19,7 +19,10 @@ impl Ledger {
         let rows = sqlx::query!("SELECT number, ends_at_ms FROM workers ORDER BY number");
         let rows = rows.fetch_all(&self.pool).await?;
         for number in 0..WORKERS {
-            let former = rows.iter().find(|row| row.number == number).map(|row| row.ends_at_ms);
+            let former = rows
+                .iter()
+                .find(|row| row.number == number)
+                .map(|row| row.ends_at_ms);
             if former.is_some_and(|ends| ends > now.0) {
                 continue;
             }

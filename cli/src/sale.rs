@@ -1,0 +1,187 @@
+//! `doorbuster sale`.
+
+use crate::{Stores, when};
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use kernel::ids::{ItemId, SaleId};
+use kernel::money::{Currency, Money};
+use kernel::sale::{Phase, Remaining, state_at};
+use kernel::time::UnixMillis;
+use origin::ledger::SaleRow;
+use origin::sales::{Published, SaleDraft, create, publish};
+use serde_json::{Value, json};
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Make a sale, as a draft that nobody sees, and print its id.
+    Create(Create),
+    /// Load a draft's stock and make the sale public. Safe to repeat.
+    Publish {
+        /// The sale.
+        id: SaleId,
+    },
+    /// Show a sale and its counters.
+    Show {
+        /// The sale.
+        id: SaleId,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List sales, the newest first, at most 1,000.
+    List {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct Create {
+    /// What is sold.
+    #[arg(long)]
+    item: ItemId,
+    /// Its name in addresses: lower-case letters, digits and `-`.
+    #[arg(long)]
+    slug: String,
+    /// The price of a unit, in minor units: 39900 is 399.00 USD.
+    #[arg(long)]
+    price: i64,
+    /// ISO 4217.
+    #[arg(long)]
+    currency: Currency,
+    /// Units on sale, up to 10,000,000.
+    #[arg(long)]
+    units: u32,
+    /// Units one account can have, 1 to 100.
+    #[arg(long, default_value_t = 1)]
+    limit: u32,
+    /// When it opens: `now`, `+120s`, or 2026-11-27T12:00:00Z.
+    #[arg(long, value_parser = when::parse)]
+    opens: UnixMillis,
+    /// When it closes.
+    #[arg(long, value_parser = when::parse)]
+    closes: UnixMillis,
+    /// Tokens that may be out: this many times the units left, 1 to 100.
+    #[arg(long, default_value_t = 5)]
+    quota: u32,
+    /// Admissions a second over all edges.
+    #[arg(long, default_value_t = 1_000)]
+    rate: u32,
+    /// How long an order can be paid, in seconds, 60 to 86,400.
+    #[arg(long, default_value_t = 600)]
+    payment_seconds: u32,
+}
+
+pub(crate) async fn run(command: Command, stores: &Stores) -> anyhow::Result<()> {
+    let ledger = stores.ledger().await?;
+    match command {
+        Command::Create(arguments) => {
+            let ids = stores.ids(&ledger).await?;
+            println!("{}", create(&ledger, &ids, draft(arguments)).await?);
+        }
+        Command::Publish { id } => match publish(&ledger, &stores.stock().await?, id).await? {
+            Published::Now => println!("sale {id} is public"),
+            Published::Before => println!("sale {id} was public before; nothing changed"),
+        },
+        Command::Show { id, json } => {
+            let row = ledger
+                .sale(id)
+                .await?
+                .with_context(|| format!("there is no sale {id}"))?;
+            let level = stores.stock().await?.levels(&[id]).await?.pop().flatten();
+            let in_redis = level.map(|level| level.available);
+            if json {
+                println!("{}", with_redis(view(&row), in_redis));
+            } else {
+                print_sale(&row, in_redis);
+            }
+        }
+        Command::List { json } => {
+            let rows = ledger.sales().await?;
+            if json {
+                println!("{}", Value::Array(rows.iter().map(view).collect()));
+            } else {
+                for row in &rows {
+                    println!("{}  {:<9}  {}", row.sale.id, state(row), row.sale.slug);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn draft(arguments: Create) -> SaleDraft {
+    SaleDraft {
+        item: arguments.item,
+        slug: arguments.slug,
+        price: Money {
+            amount_minor: arguments.price,
+            currency: arguments.currency,
+        },
+        units: arguments.units,
+        limit_per_account: arguments.limit,
+        opens_at: arguments.opens,
+        closes_at: arguments.closes,
+        quota: arguments.quota,
+        rate_per_second: arguments.rate,
+        payment_seconds: arguments.payment_seconds,
+    }
+}
+
+/// The word shoppers see, or `draft`.
+fn state(row: &SaleRow) -> String {
+    let remaining = Remaining::of(row.available(), row.sale.total);
+    let state = state_at(
+        row.phase,
+        row.sale.opens_at,
+        row.sale.closes_at,
+        remaining,
+        origin::now(),
+    );
+    let word = state.and_then(|state| Some(serde_json::to_value(state).ok()?.as_str()?.to_owned()));
+    word.unwrap_or_else(|| Phase::Draft.as_str().to_owned())
+}
+
+fn view(row: &SaleRow) -> Value {
+    json!({
+        "id": row.sale.id,
+        "slug": row.sale.slug,
+        "state": state(row),
+        "price": row.sale.price,
+        "total": row.sale.total,
+        "reserved": row.reserved,
+        "sold": row.sold,
+        "available": row.available(),
+        "limit_per_account": row.sale.limit_per_account,
+        "opens_at_ms": row.sale.opens_at,
+        "closes_at_ms": row.sale.closes_at,
+        "epoch": row.epoch,
+        "version": row.version,
+    })
+}
+
+fn with_redis(mut view: Value, available: Option<u32>) -> Value {
+    view["redis_available"] = json!(available);
+    view
+}
+
+fn print_sale(row: &SaleRow, in_redis: Option<u32>) {
+    let in_redis = in_redis.map_or("nothing".to_owned(), |units| units.to_string());
+    println!("sale       {}  {}", row.sale.id, row.sale.slug);
+    println!("state      {}", state(row));
+    println!("price      {}", row.sale.price);
+    println!("opens      {}", when::show(row.sale.opens_at));
+    println!("closes     {}", when::show(row.sale.closes_at));
+    println!(
+        "units      {} in all, {} an account",
+        row.sale.total, row.sale.limit_per_account
+    );
+    println!(
+        "in MySQL   {} available, {} reserved, {} sold",
+        row.available(),
+        row.reserved,
+        row.sold
+    );
+    println!("in Redis   {in_redis} available, epoch {}", row.epoch);
+}

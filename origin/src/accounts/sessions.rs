@@ -1,0 +1,172 @@
+//! Sessions, shared by all origins in Redis.
+//!
+//! Invariant: the signed cookie is believed for five minutes; what makes it renewable is the
+//! record in Redis. Ending the record lists the session as revoked until every copy of the cookie
+//! has run out.
+
+use super::AccountError;
+use kernel::ids::AccountId;
+use kernel::session::{
+    SESSION_COOKIE, SESSION_LIFE_SECONDS, Session, SigningKey, VerifyingKey, sign_session,
+};
+use kernel::time::UnixMillis;
+use redis::AsyncCommands;
+use redis::aio::ConnectionManager;
+
+/// How long somebody stays signed in.
+pub const SESSION_DAYS: i64 = 14;
+const LIFE_SECONDS: i64 = SESSION_DAYS * 24 * 3_600;
+/// A revoked session is listed until the last cookie of it has run out, and a little longer.
+const REVOKED_SECONDS: i64 = SESSION_LIFE_SECONDS + 30;
+const REVOKED_KEY: &str = "revoked-sessions";
+/// Sessions one account has open at most; the oldest ends.
+const PER_ACCOUNT_MAX: isize = 20;
+
+/// A session and the cookie that carries it.
+#[derive(Clone, Debug)]
+pub struct OpenSession {
+    /// The session.
+    pub session: Session,
+    /// The `Set-Cookie` header.
+    pub cookie: String,
+}
+
+/// Opens, renews and ends sessions.
+#[derive(Clone)]
+pub struct Sessions {
+    redis: ConnectionManager,
+    key: SigningKey,
+}
+
+impl std::fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sessions")
+    }
+}
+
+fn session_key(id: &str) -> String {
+    format!("session:{id}")
+}
+
+fn account_key(account: AccountId) -> String {
+    format!("account-sessions:{account}")
+}
+
+impl Sessions {
+    pub(super) fn new(redis: ConnectionManager, key: SigningKey) -> Self {
+        Self { redis, key }
+    }
+
+    /// The key that cookies are checked with.
+    pub fn verifying_key(&self) -> VerifyingKey {
+        self.key.verifying_key()
+    }
+
+    /// Signs somebody in.
+    pub async fn open(&self, account: AccountId) -> Result<OpenSession, AccountError> {
+        let mut redis = self.redis.clone();
+        let id = crate::random_id();
+        let now = crate::now();
+        let (account_key, session_key) = (account_key(account), session_key(&id));
+        let (oldest,): (Vec<String>,) = redis::pipe()
+            .atomic()
+            .set_ex(&session_key, account.0, LIFE_SECONDS.unsigned_abs())
+            .ignore()
+            .zadd(&account_key, &id, now.0)
+            .ignore()
+            .expire(&account_key, LIFE_SECONDS)
+            .ignore()
+            .zrange(&account_key, 0, -PER_ACCOUNT_MAX - 1)
+            .query_async(&mut redis)
+            .await?;
+        for old in oldest {
+            self.close(account, &old).await?;
+        }
+        Ok(self.issue(account, id, now.plus_seconds(LIFE_SECONDS), now))
+    }
+
+    /// Whether the record behind a session lives.
+    pub async fn is_open(&self, session: &Session) -> Result<bool, AccountError> {
+        let owner: Option<u64> = self.redis.clone().get(session_key(&session.id)).await?;
+        Ok(owner == Some(session.account.0))
+    }
+
+    /// Another five minutes, while the record lives.
+    pub async fn renew(&self, session: &Session) -> Result<Option<OpenSession>, AccountError> {
+        let open = self.is_open(session).await?;
+        let renew = || {
+            let Session {
+                account,
+                id,
+                renewable_until,
+                ..
+            } = session.clone();
+            self.issue(account, id, renewable_until, crate::now())
+        };
+        Ok(open.then(renew))
+    }
+
+    fn issue(
+        &self,
+        account: AccountId,
+        id: String,
+        renewable_until: UnixMillis,
+        now: UnixMillis,
+    ) -> OpenSession {
+        let expires_at = now.plus_seconds(SESSION_LIFE_SECONDS).min(renewable_until);
+        let session = Session {
+            account,
+            id,
+            expires_at,
+            renewable_until,
+        };
+        let value = sign_session(&self.key, &session);
+        let max_age = renewable_until.since(now) / 1_000;
+        let cookie = format!(
+            "{SESSION_COOKIE}={value}; Path=/; Max-Age={max_age}; Secure; HttpOnly; SameSite=Lax"
+        );
+        OpenSession { session, cookie }
+    }
+
+    /// The `Set-Cookie` header that takes the cookie away.
+    pub fn clearing_cookie() -> String {
+        format!("{SESSION_COOKIE}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax")
+    }
+
+    /// Ends one session.
+    pub async fn close(&self, account: AccountId, id: &str) -> Result<(), AccountError> {
+        redis::pipe()
+            .atomic()
+            .del(session_key(id))
+            .zrem(account_key(account), id)
+            .zadd(REVOKED_KEY, id, crate::now().0)
+            .exec_async(&mut self.redis.clone())
+            .await?;
+        Ok(())
+    }
+
+    /// Ends all sessions of an account.
+    pub async fn close_all(&self, account: AccountId) -> Result<(), AccountError> {
+        let ids: Vec<String> = self
+            .redis
+            .clone()
+            .zrange(account_key(account), 0, -1)
+            .await?;
+        for id in ids {
+            self.close(account, &id).await?;
+        }
+        Ok(())
+    }
+
+    /// Ids of sessions that were ended while a cookie of theirs may still be believed.
+    pub async fn revoked(&self) -> Result<Vec<String>, AccountError> {
+        let since = crate::now().plus_seconds(-REVOKED_SECONDS).0;
+        let (revoked,): (Vec<String>,) = redis::pipe()
+            .zrembyscore(REVOKED_KEY, "-inf", since)
+            .ignore()
+            .zrange(REVOKED_KEY, 0, -1)
+            .query_async(&mut self.redis.clone())
+            .await?;
+        Ok(revoked)
+    }
+}

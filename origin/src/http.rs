@@ -1,0 +1,88 @@
+//! The listeners: edge (signed by a PoP), webhooks (signed by a provider), ops (health, metrics).
+//!
+//! Invariant: `only-tokened`. Nothing on the edge listener is handled that a PoP we know has not
+//! signed, and whatever the PoP has checked is checked again here.
+
+mod answer;
+mod body;
+mod serve;
+
+mod pop;
+mod session;
+
+mod accounts;
+mod internal;
+mod orders;
+mod payments;
+
+mod edge;
+mod ops;
+mod webhooks;
+
+pub use serve::{bind, serve};
+
+use crate::accounts::Accounts;
+use crate::orders::Prices;
+use crate::payments::Provider;
+use crate::sales::{Leases, Snapshots};
+use crate::settings::{HttpSettings, PaymentSettings};
+use crate::stores::Stores;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// Requests handled at the same time on the edge listener; one more is shed with `503`.
+pub const IN_FLIGHT_MAX: usize = 1_024;
+
+/// What the handlers share.
+#[derive(Debug)]
+pub struct Origin {
+    stores: Stores,
+    accounts: Accounts,
+    provider: Provider,
+    prices: Prices,
+    leases: Leases,
+    snapshots: Snapshots,
+    http: HttpSettings,
+    payments: PaymentSettings,
+    in_flight: Semaphore,
+}
+
+type Shared = Arc<Origin>;
+
+impl Origin {
+    /// Puts the rooms together.
+    pub fn new(
+        stores: Stores,
+        accounts: Accounts,
+        provider: Provider,
+        http: HttpSettings,
+        payments: PaymentSettings,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            stores,
+            accounts,
+            provider,
+            prices: Prices::default(),
+            leases: Leases::default(),
+            snapshots: Snapshots::default(),
+            http,
+            payments,
+            in_flight: Semaphore::new(IN_FLIGHT_MAX),
+        })
+    }
+}
+
+/// The routes of the edge listener.
+pub fn edge_routes(origin: Arc<Origin>) -> axum::Router {
+    edge::routes(origin)
+}
+
+/// The routes of the webhooks listener.
+pub fn webhook_routes(origin: Arc<Origin>) -> axum::Router {
+    webhooks::routes(origin)
+}
+
+/// The routes of the ops listener.
+pub fn ops_routes(stores: Stores) -> axum::Router {
+    ops::routes(stores)
+}

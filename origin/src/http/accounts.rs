@@ -1,0 +1,130 @@
+//! `/api/accounts` and `/api/session`.
+//!
+//! Invariant: who signs in or out gets the cookie in the same answer.
+
+use super::Shared;
+use super::answer::Answer;
+use super::body::Json;
+use super::session::{Renewable, SignedIn};
+use crate::accounts::{OpenSession, Sessions};
+use crate::ledger::Account;
+use axum::extract::{Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use kernel::problem::ProblemKind;
+use kernel::wire::{
+    AccountView, CodeRequest, PasswordReset, Registration, SignIn, SignedIn as Body,
+};
+use serde::Deserialize;
+
+/// `POST /api/accounts/codes`.
+pub(super) async fn send_code(
+    State(origin): State<Shared>,
+    Json(request): Json<CodeRequest>,
+) -> Answer<Response> {
+    let ticket = origin
+        .accounts
+        .send_code(&request.contact, request.purpose)
+        .await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(ticket)).into_response())
+}
+
+/// `POST /api/accounts`.
+pub(super) async fn register(
+    State(origin): State<Shared>,
+    Json(request): Json<Registration>,
+) -> Answer<Response> {
+    let Registration {
+        ticket,
+        code,
+        name,
+        password,
+    } = request;
+    let account = origin
+        .accounts
+        .register(&ticket, &code, &name, &password)
+        .await?;
+    let open = origin.accounts.sessions().open(account.id).await?;
+    Ok(signed_in(StatusCode::CREATED, account, open))
+}
+
+/// `POST /api/accounts/password`.
+pub(super) async fn reset_password(
+    State(origin): State<Shared>,
+    Json(request): Json<PasswordReset>,
+) -> Answer<Response> {
+    let PasswordReset {
+        ticket,
+        code,
+        password,
+    } = request;
+    let account = origin
+        .accounts
+        .reset_password(&ticket, &code, &password)
+        .await?;
+    let open = origin.accounts.sessions().open(account.id).await?;
+    Ok(signed_in(StatusCode::OK, account, open))
+}
+
+/// `POST /api/session`.
+pub(super) async fn sign_in(
+    State(origin): State<Shared>,
+    Json(request): Json<SignIn>,
+) -> Answer<Response> {
+    let account = origin
+        .accounts
+        .sign_in(&request.contact, &request.password)
+        .await?;
+    let open = origin.accounts.sessions().open(account.id).await?;
+    Ok(signed_in(StatusCode::OK, account, open))
+}
+
+/// `GET /api/session`: who is signed in; gives the cookie another five minutes.
+pub(super) async fn renew(
+    State(origin): State<Shared>,
+    Renewable(session): Renewable,
+) -> Answer<Response> {
+    let open = origin.accounts.sessions().renew(&session).await?;
+    let account = origin.accounts.get(session.account).await?;
+    match (open, account) {
+        (Some(open), Some(account)) => Ok(signed_in(StatusCode::OK, account, open)),
+        _ => Err(ProblemKind::SignedOut.into()),
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct SignOut {
+    #[serde(default)]
+    everywhere: bool,
+}
+
+/// `DELETE /api/session`.
+pub(super) async fn sign_out(
+    State(origin): State<Shared>,
+    SignedIn(session): SignedIn,
+    Query(SignOut { everywhere }): Query<SignOut>,
+) -> Answer<Response> {
+    let sessions = origin.accounts.sessions();
+    if everywhere {
+        sessions.close_all(session.account).await?;
+    }
+    sessions.close(session.account, &session.id).await?;
+    let cookie = [(header::SET_COOKIE, Sessions::clearing_cookie())];
+    Ok((StatusCode::NO_CONTENT, cookie).into_response())
+}
+
+fn signed_in(status: StatusCode, account: Account, open: OpenSession) -> Response {
+    let body = Body {
+        account: AccountView {
+            id: account.id,
+            name: account.name,
+        },
+        expires_at_ms: open.session.expires_at,
+    };
+    (
+        status,
+        [(header::SET_COOKIE, open.cookie)],
+        axum::Json(body),
+    )
+        .into_response()
+}

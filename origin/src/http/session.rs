@@ -1,0 +1,54 @@
+//! Who is signed in.
+//!
+//! Invariant: a session counts when its signature is ours, its time is not over and its record in
+//! Redis lives; the edge has checked the first two, we check all three.
+
+use super::Shared;
+use super::answer::{Answer, Failure};
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use kernel::problem::ProblemKind;
+use kernel::session::{Session, session_cookie, verify_renewable, verify_session};
+
+/// The session of the request's cookie.
+pub(super) struct SignedIn(pub(super) Session);
+
+impl FromRequestParts<Shared> for SignedIn {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, origin: &Shared) -> Answer<Self> {
+        let sessions = origin.accounts.sessions();
+        let key = sessions.verifying_key();
+        let session =
+            cookie(&parts.headers).and_then(|text| verify_session(&key, text, crate::now()).ok());
+        let session = session.ok_or(ProblemKind::SignedOut)?;
+        if sessions.is_open(&session).await? {
+            Ok(Self(session))
+        } else {
+            Err(ProblemKind::SignedOut.into())
+        }
+    }
+}
+
+/// A session that may have run out and can be renewed.
+pub(super) struct Renewable(pub(super) Session);
+
+impl FromRequestParts<Shared> for Renewable {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, origin: &Shared) -> Answer<Self> {
+        let key = origin.accounts.sessions().verifying_key();
+        let session =
+            cookie(&parts.headers).and_then(|text| verify_renewable(&key, text, crate::now()).ok());
+        Ok(Self(session.ok_or(ProblemKind::SignedOut)?))
+    }
+}
+
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get(header::COOKIE)?
+        .to_str()
+        .ok()
+        .and_then(session_cookie)
+}

@@ -1,0 +1,63 @@
+//! Metrics in Prometheus' text format.
+//!
+//! Invariant: a label has few values; no id of a person or an order is ever one.
+
+use prometheus::{IntCounterVec, Opts, Registry, TextEncoder};
+use std::sync::LazyLock;
+
+/// The metrics of this process.
+pub static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
+
+/// All of them.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Requests that reached the edge listener, signed or not, by `route`.
+    pub edge_requests: IntCounterVec,
+    /// Webhooks acted on, by `outcome`.
+    pub payments_settled: IntCounterVec,
+    orders_decided: IntCounterVec,
+}
+
+impl Metrics {
+    fn new() -> Self {
+        let registry = Registry::new();
+        let counter = |name: &str, help: &str, label: &str| {
+            let counter = IntCounterVec::new(Opts::new(name, help), &[label]);
+            let counter = counter.unwrap_or_else(|error| unreachable!("{name}: {error}"));
+            let registered = registry.register(Box::new(counter.clone()));
+            assert!(registered.is_ok(), "{name} is registered twice");
+            counter
+        };
+        Self {
+            edge_requests: counter(
+                "doorbuster_edge_requests_total",
+                "Requests that reached the edge listener",
+                "route",
+            ),
+            payments_settled: counter(
+                "doorbuster_payments_settled_total",
+                "Webhooks of the payment provider that were acted on",
+                "outcome",
+            ),
+            orders_decided: counter(
+                "doorbuster_orders_decided_total",
+                "Orders that the decider took from the queue",
+                "outcome",
+            ),
+            registry,
+        }
+    }
+
+    /// Counts decided orders.
+    pub fn orders_decided(&self, outcome: &str, orders: usize) {
+        self.orders_decided
+            .with_label_values(&[outcome])
+            .inc_by(orders as u64);
+    }
+}
+
+/// All metrics as text.
+pub fn text() -> Result<String, prometheus::Error> {
+    TextEncoder::new().encode_to_string(&METRICS.registry.gather())
+}

@@ -1,0 +1,83 @@
+//! Where an order stands: the ledger's row, or the reservation of one still in the queue.
+//!
+//! Invariant: an order is shown to its own account alone.
+
+use super::place::{Prices, queued};
+use crate::ledger::{LedgerError, OrderRow};
+use crate::stock::StockError;
+use crate::stores::Stores;
+use kernel::ids::{AccountId, OrderId};
+use kernel::wire::{Order, OrderList};
+
+/// Orders on a page at most.
+pub const PAGE_MAX: u32 = 100;
+
+/// Why an order could not be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum StatusError {
+    /// MySQL.
+    #[error("the ledger did not answer")]
+    Ledger(#[from] LedgerError),
+    /// Redis.
+    #[error("the stock did not answer")]
+    Stock(#[from] StockError),
+}
+
+/// An order of this account; `None` if there is none.
+pub async fn show(
+    stores: &Stores,
+    prices: &Prices,
+    id: OrderId,
+    account: AccountId,
+) -> Result<Option<Order>, StatusError> {
+    if let Some(row) = stores.ledger.order(id, account).await? {
+        return Ok(Some(order(row)));
+    }
+    let Some(sale) = stores.ledger.sale_of_slot(id).await? else {
+        return Ok(None);
+    };
+    let reservation = stores.stock.reservation(sale, id).await?;
+    let Some(admitted) = reservation.filter(|admitted| admitted.account_id == account) else {
+        // Decided between the two looks, or never placed.
+        return Ok(stores.ledger.order(id, account).await?.map(order));
+    };
+    let price = prices.of(stores, sale).await?;
+    Ok(price.and_then(|price| queued(&admitted, price)))
+}
+
+/// The orders of an account that are decided, the newest first, `limit` (1 to [`PAGE_MAX`]) a page.
+pub async fn page(
+    stores: &Stores,
+    account: AccountId,
+    cursor: Option<OrderId>,
+    limit: u32,
+) -> Result<OrderList, StatusError> {
+    let limit = limit.clamp(1, PAGE_MAX);
+    let before = cursor.map_or(u64::MAX, |cursor| cursor.0);
+    let mut rows = stores.ledger.orders(account, before, limit + 1).await?;
+    let more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let next_cursor = rows.last().filter(|_| more).map(|row| row.id.to_string());
+    Ok(OrderList {
+        orders: rows.into_iter().map(order).collect(),
+        next_cursor,
+    })
+}
+
+/// A row as its owner sees it.
+pub(crate) fn order(row: OrderRow) -> Order {
+    Order {
+        order_id: row.id,
+        sale_id: row.sale,
+        quantity: row.quantity,
+        amount: row.amount,
+        state: row.state,
+        reason: row.reason,
+        created_at_ms: row.created_at,
+        expires_at_ms: row.expires_at,
+        payment: row.payment,
+        shipment: None,
+        refunded: None,
+        version: row.version,
+    }
+}

@@ -1,0 +1,11 @@
+//! Sales: made as a draft, published, shown in the snapshot, lent to PoPs as leases of slots.
+//!
+//! Invariant: a sale is public only when its stock is loaded.
+
+mod leases;
+mod publish;
+mod snapshot;
+
+pub use leases::{LeaseError, Leases};
+pub use publish::{PublishError, Published, SaleDraft, create, publish};
+pub use snapshot::{SnapshotError, Snapshots};

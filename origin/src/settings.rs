@@ -1,0 +1,131 @@
+//! Settings: read from the environment once, at start, into one struct a concern.
+//!
+//! Invariant: all faults are reported together, an unknown `DOORBUSTER_` key is a fault, and no
+//! `Debug` shows a secret.
+
+mod reader;
+
+pub use reader::{Faults, Reader};
+
+use kernel::keys::PopKeys;
+use kernel::session::SigningKey;
+use std::collections::HashMap;
+use std::fmt;
+use std::net::SocketAddr;
+
+/// A text that must not be logged.
+#[derive(Clone)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// Where the stores are.
+#[derive(Clone, Debug)]
+pub struct StoreSettings {
+    /// `mysql://user:password@host:port/database`.
+    pub mysql_url: Secret,
+    /// `redis://host:port`.
+    pub redis_url: Secret,
+    /// `nats://host:port`.
+    pub nats_url: Secret,
+    /// Names of streams and subjects begin with this; one a deployment.
+    pub stream_prefix: String,
+}
+
+/// Where the listeners are, and who may speak to the first of them.
+#[derive(Clone, Debug)]
+pub struct HttpSettings {
+    /// For PoPs.
+    pub edge_listen: SocketAddr,
+    /// For payment providers.
+    pub webhooks_listen: SocketAddr,
+    /// For health checks and metrics.
+    pub ops_listen: SocketAddr,
+    /// The keys of the PoPs we know, by id.
+    pub pops: HashMap<String, PopKeys>,
+    /// The address of the site as shoppers see it.
+    pub public_url: String,
+}
+
+/// What accounts need.
+#[derive(Clone)]
+pub struct AccountSettings {
+    /// Signs sessions and tickets.
+    pub session_key: SigningKey,
+    /// `smtp://host:port`, or `smtps://user:password@host`.
+    pub smtp_url: Secret,
+    /// The sender of our messages.
+    pub mail_from: String,
+}
+
+impl fmt::Debug for AccountSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccountSettings")
+            .field("mail_from", &self.mail_from)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How payments are made.
+#[derive(Clone, Debug)]
+pub struct PaymentSettings {
+    /// The provider's API.
+    pub url: String,
+    /// Our key there.
+    pub api_key: Secret,
+    /// What its webhooks are signed with.
+    pub webhook_secret: Secret,
+}
+
+impl StoreSettings {
+    /// Reads `DOORBUSTER_MYSQL_URL`, `_REDIS_URL`, `_NATS_URL` and `_STREAM_PREFIX`.
+    pub fn read(reader: &mut Reader) -> Self {
+        Self {
+            mysql_url: Secret(reader.url("MYSQL_URL", &["mysql"])),
+            redis_url: Secret(reader.url("REDIS_URL", &["redis"])),
+            nats_url: Secret(reader.url("NATS_URL", &["nats"])),
+            stream_prefix: reader.word("STREAM_PREFIX", "doorbuster"),
+        }
+    }
+}
+
+impl HttpSettings {
+    /// Reads `DOORBUSTER_EDGE_LISTEN`, `_WEBHOOKS_LISTEN`, `_OPS_LISTEN`, `_POPS`, `_PUBLIC_URL`.
+    pub fn read(reader: &mut Reader) -> Self {
+        Self {
+            edge_listen: reader.listen("EDGE_LISTEN", 7_001),
+            webhooks_listen: reader.listen("WEBHOOKS_LISTEN", 7_002),
+            ops_listen: reader.listen("OPS_LISTEN", 7_003),
+            pops: reader.pops("POPS"),
+            public_url: reader.url("PUBLIC_URL", &["http", "https"]),
+        }
+    }
+}
+
+impl AccountSettings {
+    /// Reads `DOORBUSTER_SESSION_KEY`, `_SMTP_URL` and `_MAIL_FROM`.
+    pub fn read(reader: &mut Reader) -> Self {
+        Self {
+            session_key: reader.signing_key("SESSION_KEY"),
+            smtp_url: Secret(reader.url("SMTP_URL", &["smtp", "smtps"])),
+            mail_from: reader.required("MAIL_FROM", "the sender of messages, Shop <shop@host>"),
+        }
+    }
+}
+
+impl PaymentSettings {
+    /// Reads `DOORBUSTER_PAYMENTS_URL`, `_PAYMENTS_API_KEY` and `_PAYMENTS_WEBHOOK_SECRET`.
+    pub fn read(reader: &mut Reader) -> Self {
+        Self {
+            url: reader.url("PAYMENTS_URL", &["http", "https"]),
+            api_key: Secret(reader.required("PAYMENTS_API_KEY", "our key at the provider")),
+            webhook_secret: Secret(
+                reader.required("PAYMENTS_WEBHOOK_SECRET", "what webhooks are signed with"),
+            ),
+        }
+    }
+}
