@@ -151,7 +151,7 @@ mod tests {
                 title: "Console".to_owned(),
                 description: String::new(),
                 image_url: None,
-                list_price: price.clone(),
+                list_price: price,
             },
             price,
             units_total: 10,

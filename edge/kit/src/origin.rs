@@ -85,7 +85,7 @@ fn signed(edge: &Edge, ask: Ask<'_>) -> Result<Request<FullBody<Bytes>>, NoRespo
             HeaderValue::try_from(value).map_err(|_| unusable(name))?,
         );
     }
-    if !ask.body.is_empty() {
+    if !ask.method.is_safe() {
         headers.insert("content-length", HeaderValue::from(ask.body.len()));
     }
     let mut request = Request::new(FullBody::new(ask.body));

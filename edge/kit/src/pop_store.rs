@@ -1,19 +1,26 @@
 //! The PoP's Redis: counters and records that all instances of this PoP share.
 //!
-//! Invariant: no call takes longer than [`CALL_MS_MAX`]. A call that took longer, or broke, may or
-//! may not have had its effect; scripts are safe to repeat, so the shopper is told to come again.
+//! Invariant: no call is waited for longer than [`CALL_MS_MAX`], and no connection longer than
+//! [`OPEN_MS_MAX`]. A call that took longer, or broke, may or may not have had its effect; scripts
+//! are safe to repeat, so the shopper is told to come again.
 
 use crate::clock;
 use crate::settings::Variables;
 use kernel::problem::{Problem, ProblemKind};
 use spin_sdk::redis::{Connection, Error, RedisParameter, RedisResult};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The longest a call may take, in milliseconds.
-pub const CALL_MS_MAX: u64 = 50;
+pub const CALL_MS_MAX: u64 = 100;
+/// The longest that opening a connection may take, in milliseconds; an instance does it once.
+pub const OPEN_MS_MAX: u64 = 200;
+/// After so many slow calls in a row the connection is opened anew.
+const SLOW_CALLS_MAX: u32 = 3;
 
 /// One connection an instance, opened at the first call and again after a failure.
 static CONNECTION: Mutex<Option<Arc<Connection>>> = Mutex::new(None);
+static SLOW_CALLS: AtomicU32 = AtomicU32::new(0);
 
 /// A Lua script, one of `lua/edge`.
 #[derive(Debug)]
@@ -84,33 +91,48 @@ impl PopStore {
         &self,
         call: impl AsyncFn(&Connection) -> Result<Vec<RedisResult>, Error>,
     ) -> Result<Reply, Problem> {
-        let attempt = async {
-            let kept = kept();
-            let fresh = kept.is_none();
-            let connection = match kept {
-                Some(connection) => connection,
-                None => self.open().await?,
-            };
-            match call(&connection).await {
-                Err(Error::Other(_)) if !fresh => {
-                    forget();
-                    call(&*self.open().await?).await
-                }
-                result => result,
-            }
+        let limited = async |connection: &Connection| {
+            let result = clock::within(CALL_MS_MAX, call(connection)).await;
+            result.ok_or(Failure::Slow)?.map_err(Failure::Error)
         };
-        match clock::within(CALL_MS_MAX, attempt).await {
-            Some(Ok(values)) => Ok(Reply { values }),
-            Some(Err(error)) => Err(away(&format!("{error:?}"))),
-            None => Err(away(&format!("no reply within {CALL_MS_MAX} ms"))),
+        let kept = lock(&CONNECTION).clone();
+        let result = match kept {
+            None => limited(&*self.open().await?).await,
+            Some(connection) => match limited(&connection).await {
+                Err(Failure::Error(_)) => limited(&*self.open().await?).await,
+                result => result,
+            },
+        };
+        if !matches!(result, Err(Failure::Slow)) {
+            SLOW_CALLS.store(0, Ordering::Relaxed);
+        }
+        match result {
+            Ok(values) => Ok(Reply { values }),
+            Err(Failure::Error(error)) => Err(away(&format!("{error:?}"))),
+            Err(Failure::Slow) => {
+                // A connection that has died without a word is found out by its silence.
+                if SLOW_CALLS.fetch_add(1, Ordering::Relaxed) + 1 >= SLOW_CALLS_MAX {
+                    *lock(&CONNECTION) = None;
+                }
+                Err(away(&format!("no reply within {CALL_MS_MAX} ms")))
+            }
         }
     }
 
-    async fn open(&self) -> Result<Arc<Connection>, Error> {
-        let connection = Arc::new(Connection::open(&self.url).await?);
+    async fn open(&self) -> Result<Arc<Connection>, Problem> {
+        *lock(&CONNECTION) = None;
+        let opened = clock::within(OPEN_MS_MAX, Connection::open(&self.url)).await;
+        let opened = opened.ok_or_else(|| away(&format!("no connection within {OPEN_MS_MAX} ms")));
+        let connection = opened?.map_err(|error| away(&format!("{error:?}")))?;
+        let connection = Arc::new(connection);
         *lock(&CONNECTION) = Some(Arc::clone(&connection));
         Ok(connection)
     }
+}
+
+enum Failure {
+    Slow,
+    Error(Error),
 }
 
 impl Script {
@@ -181,18 +203,9 @@ fn is_unknown_script(error: &Error) -> bool {
 }
 
 fn away(why: &str) -> Problem {
-    forget();
     eprintln!("the PoP store is away: {why}");
     let detail = "Please try again in a moment.";
     Problem::new(ProblemKind::Unavailable, detail)
-}
-
-fn kept() -> Option<Arc<Connection>> {
-    lock(&CONNECTION).clone()
-}
-
-fn forget() {
-    *lock(&CONNECTION) = None;
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
