@@ -1,1 +1,26 @@
-//! placeholder
+//! The component that shows the shop: complete pages from the snapshot, and the assets.
+//!
+//! Invariant: an answer depends on the address, the snapshot and the clock, never on who asks, so
+//! everybody may keep it; and no visitor's request makes one to the origin.
+
+mod route;
+
+mod page;
+mod sale_view;
+mod shown;
+mod words;
+
+mod render;
+mod rendered;
+
+mod assets;
+mod encoding;
+mod headers;
+mod settings;
+
+mod site;
+
+#[spin_sdk::http_service]
+async fn handle(request: spin_sdk::http::Request) -> kit::answer::Answer {
+    site::answer(request.method(), request.uri().path(), request.headers()).await
+}

@@ -1,0 +1,199 @@
+//! HTML from templates and views.
+
+use crate::assets;
+use crate::route::Fixed;
+use crate::sale_view::SaleView;
+use minijinja::value::Value;
+use minijinja::{Environment, Error, ErrorKind, context};
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
+/// What a page of a few words says.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// Large, above the heading.
+    pub status: u16,
+    /// The heading.
+    pub heading: &'a str,
+    /// What to do.
+    pub text: &'a str,
+    /// Whether the same address is worth another try.
+    pub retry: bool,
+}
+
+/// The list of sales.
+pub fn sales(sales: &[SaleView]) -> Result<String, Error> {
+    let view = context! { here => "sales", sales };
+    render("sales.html", &["js/sales.js"], view)
+}
+
+/// One sale.
+pub fn sale(sale: &SaleView) -> Result<String, Error> {
+    render("sale.html", &["js/sale.js"], context! { sale })
+}
+
+/// A page that is the same for everybody.
+pub fn fixed(page: Fixed) -> Result<String, Error> {
+    let (name, script, here) = match page {
+        Fixed::SignIn => ("sign-in.html", "js/sign-in.js", ""),
+        Fixed::SignUp => ("sign-up.html", "js/sign-up.js", ""),
+        Fixed::Reset => ("reset.html", "js/reset.js", ""),
+        Fixed::Orders => ("orders.html", "js/orders.js", "orders"),
+        Fixed::Order => ("order.html", "js/order.js", ""),
+    };
+    render(name, &[script], context! { here })
+}
+
+/// A page of a few words.
+pub fn message(message: Message<'_>) -> Result<String, Error> {
+    let Message {
+        status,
+        heading,
+        text,
+        retry,
+    } = message;
+    let view = context! { status, heading, text, retry };
+    render("message.html", &[], view)
+}
+
+/// `scripts` are those of this page, besides what every page starts.
+fn render(name: &str, scripts: &[&str], view: Value) -> Result<String, Error> {
+    static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
+    let environment = ENVIRONMENT.get_or_init(|| made().unwrap_or_default());
+    let scripts = [&["js/frame.js"], scripts].concat();
+    let view = context! { scripts, ..view };
+    environment.get_template(name)?.render(view)
+}
+
+/// Every name ends in `.html`, which switches escaping on.
+fn made() -> Result<Environment<'static>, Error> {
+    let mut environment = Environment::new();
+    environment.set_trim_blocks(true);
+    environment.set_lstrip_blocks(true);
+    environment.add_function("asset", asset);
+    environment.add_function("modules", modules);
+    for (name, source) in assets::TEMPLATES {
+        environment.add_template(name, source)?;
+    }
+    Ok(environment)
+}
+
+fn asset(path: &str) -> Result<Value, Error> {
+    if assets::find(path).is_some() {
+        return Ok(Value::from_safe_string(assets::address(path)));
+    }
+    let kind = ErrorKind::InvalidOperation;
+    Err(Error::new(kind, format!("there is no asset {path}")))
+}
+
+/// The addresses of all modules that these scripts import, each once.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a template hands its arguments over"
+)]
+fn modules(scripts: Vec<String>) -> Value {
+    let needed = scripts.iter().flat_map(|path| assets::modules(path));
+    let needed: BTreeSet<_> = needed.collect();
+    needed.into_iter().map(Value::from_safe_string).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernel::time::UnixMillis;
+    use kernel::wire::Sale;
+
+    fn sale_with(title: &str, state: &str, remaining: &str) -> Sale {
+        let price = serde_json::json!({"amount_minor": 29_900, "currency": "USD"});
+        let list_price = serde_json::json!({"amount_minor": 49_900, "currency": "USD"});
+        let json = serde_json::json!({
+            "id": "7", "slug": "console", "price": price, "units_total": 1_000,
+            "item": {
+                "id": "9", "title": title, "description": "One.\n\nTwo.", "image_url": null,
+                "list_price": list_price,
+            },
+            "limit_per_account": 2, "opens_at_ms": 1_000, "closes_at_ms": 9_000,
+            "state": state, "remaining": remaining, "version": 1,
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn page_of(sale: &Sale, now: i64) -> String {
+        super::sale(&SaleView::new(sale, UnixMillis(now))).unwrap()
+    }
+
+    #[test]
+    fn a_page_shows_the_state_of_the_moment() {
+        let check = |state, remaining, now, shown: &str| {
+            let html = page_of(&sale_with("Console", state, remaining), now);
+            let expected = format!("data-sale=\"7\" data-state=\"{shown}\"");
+            assert!(html.contains(&expected), "{shown}: {html}");
+        };
+        check("scheduled", "many", 999, "scheduled");
+        check("scheduled", "many", 1_000, "open");
+        check("open", "few", 2_000, "few");
+        check("paused", "many", 2_000, "paused");
+        check("sold_out", "none", 2_000, "sold_out");
+        check("open", "many", 9_000, "closed");
+    }
+
+    #[test]
+    fn a_page_reads_well_without_scripts() {
+        let html = page_of(&sale_with("Console", "open", "many"), 2_000);
+        for text in [
+            "<h1>Console</h1>",
+            "$299.00",
+            "$499.00",
+            "Save 40%",
+            "$200.00 less",
+            "<p>One.</p>",
+            "<p>Two.</p>",
+            "<option value=\"2\">",
+            "datetime=\"1970-01-01T00:00:01Z\"",
+            "<noscript>",
+        ] {
+            assert!(html.contains(text), "{text} in {html}");
+        }
+        assert!(!html.contains("<option value=\"3\">"));
+    }
+
+    #[test]
+    fn what_a_shop_writes_is_text() {
+        let sale = sale_with("<script>alert(\"x\")</script>", "open", "many");
+        let view = SaleView::new(&sale, UnixMillis(2_000));
+        for html in [super::sale(&view).unwrap(), sales(&[view]).unwrap()] {
+            assert!(!html.contains("<script>alert"), "{html}");
+            assert!(html.contains("&lt;script&gt;"), "{html}");
+        }
+    }
+
+    #[test]
+    fn every_page_renders_and_has_nothing_inline() {
+        let message = Message {
+            status: 404,
+            heading: "Nothing here",
+            text: "Look elsewhere.",
+            retry: false,
+        };
+        let mut pages = vec![
+            sales(&[]).unwrap(),
+            page_of(&sale_with("Console", "open", "many"), 2_000),
+            super::message(message).unwrap(),
+        ];
+        let all = [
+            Fixed::SignIn,
+            Fixed::SignUp,
+            Fixed::Reset,
+            Fixed::Orders,
+            Fixed::Order,
+        ];
+        pages.extend(all.map(|page| fixed(page).unwrap()));
+        for html in pages {
+            assert!(html.contains("<title>") && html.contains("<h1"), "{html}");
+            assert!(html.contains(&assets::address("js/frame.js")), "{html}");
+            for inline in [" style=", "<style", " onclick=", "<script>"] {
+                assert!(!html.contains(inline), "{inline} in {html}");
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! From an address to an answer.
+
+use crate::assets;
+use crate::encoding::{Encoding, choose};
+use crate::headers;
+use crate::page::Page;
+use crate::render::{self, Message};
+use crate::rendered;
+use crate::route::{self, Fixed, Route};
+use crate::sale_view::SaleView;
+use crate::settings;
+use crate::shown::{rank, shown};
+use kernel::problem::{Problem, ProblemKind};
+use kernel::time::UnixMillis;
+use kit::answer::{self, Answer};
+use kit::snapshot::View;
+use spin_sdk::http::{HeaderMap, Method, StatusCode};
+use std::sync::Arc;
+
+/// A catalogue page is a second old at most, and better half a minute old than not there.
+const CATALOGUE: &str = "public, max-age=1, stale-while-revalidate=30";
+/// Other pages change with a release only.
+const FIXED: &str = "public, max-age=60, stale-while-revalidate=600";
+const ROBOTS: &str = "User-agent: *\nDisallow: /api/\nDisallow: /gate/\nDisallow: /orders\n";
+
+const NOT_FOUND: Message<'_> = Message {
+    status: 404,
+    heading: "There is nothing here",
+    text: "The address may be mistyped, or the sale has been over for a while.",
+    retry: false,
+};
+const NOT_READY: Message<'_> = Message {
+    status: 503,
+    heading: "The shop opens in a moment",
+    text: "We are still putting the goods on the shelves. Please try again in a few seconds.",
+    retry: true,
+};
+const NOT_READY_RETRY_SECONDS: u32 = 2;
+
+type Rendered = Result<Arc<Page>, minijinja::Error>;
+
+/// The answer to any request.
+pub async fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Answer {
+    let answer = if matches!(*method, Method::GET | Method::HEAD) {
+        route(path, headers).await
+    } else {
+        answer::method_not_allowed("GET, HEAD")
+    };
+    headers::secure(answer, settings::checkout_origins().await)
+}
+
+async fn route(path: &str, headers: &HeaderMap) -> Answer {
+    match route::of(path) {
+        Route::Sales => catalogue(headers, |view, now| Some(list(view, now))).await,
+        Route::Sale(name) => catalogue(headers, |view, now| single(name, view, now)).await,
+        Route::Fixed(page) => fixed(headers, page),
+        Route::Problem(kind) => problem(headers, kind),
+        Route::Asset { set, path } => match assets::find(path) {
+            Some(asset) => asset.answer(headers, assets::life(set)),
+            None => not_found(headers),
+        },
+        Route::WellKnown(path) => match assets::find(path) {
+            Some(asset) => asset.under_plain_name(headers),
+            None => not_found(headers),
+        },
+        Route::Robots => {
+            let robots = answer::bytes(StatusCode::OK, "text/plain; charset=utf-8", ROBOTS);
+            answer::with_header(robots, "cache-control", FIXED)
+        }
+        Route::Unknown => not_found(headers),
+    }
+}
+
+/// A page made from the snapshot; `None` if the snapshot has nothing of that name.
+async fn catalogue(
+    headers: &HeaderMap,
+    render: impl FnOnce(&View, UnixMillis) -> Option<Rendered>,
+) -> Answer {
+    let view = match current().await {
+        Ok(view) => view,
+        Err(problem) => return not_ready(headers, &problem),
+    };
+    let answer = match render(&view, kit::clock::now()) {
+        Some(page) => html(headers, StatusCode::OK, CATALOGUE, page),
+        None => not_found(headers),
+    };
+    let age_seconds = view.age_ms.max(0) / 1_000;
+    answer::with_header(answer, "age", &age_seconds.to_string())
+}
+
+async fn current() -> Result<View, Problem> {
+    let edge = kit::settings::Edge::get().await?;
+    kit::snapshot::current(edge).await
+}
+
+fn list(view: &View, now: UnixMillis) -> Rendered {
+    let mut sales: Vec<_> = view
+        .snapshot()
+        .sales
+        .iter()
+        .map(|entry| &entry.sale)
+        .collect();
+    sales.sort_by_key(|sale| (rank(sale, now), sale.opens_at_ms));
+    let states: Vec<_> = sales.iter().map(|sale| shown(sale, now)).collect();
+    let version = format!("{} {}", view.etag(), states.join(" "));
+    rendered::page("/", &version, || {
+        let views: Vec<_> = sales.iter().map(|sale| SaleView::new(sale, now)).collect();
+        render::sales(&views)
+    })
+}
+
+fn single(name: &str, view: &View, now: UnixMillis) -> Option<Rendered> {
+    let sale = &view.snapshot().sale(name)?.sale;
+    let version = format!("{} {}", view.etag(), shown(sale, now));
+    Some(rendered::page(
+        &format!("/sales/{}", sale.id),
+        &version,
+        || render::sale(&SaleView::new(sale, now)),
+    ))
+}
+
+fn fixed(headers: &HeaderMap, page: Fixed) -> Answer {
+    let page = rendered::page(&format!("{page:?}"), "", || render::fixed(page));
+    html(headers, StatusCode::OK, FIXED, page)
+}
+
+fn problem(headers: &HeaderMap, kind: ProblemKind) -> Answer {
+    let message = Message {
+        status: kind.status(),
+        heading: kind.title(),
+        text: "This is how the shop says so to programs; the documentation of its API has more.",
+        retry: false,
+    };
+    let page = rendered::page(kind.word(), "problem", || render::message(message));
+    html(headers, StatusCode::OK, FIXED, page)
+}
+
+fn not_found(headers: &HeaderMap) -> Answer {
+    let page = rendered::page("not found", "", || render::message(NOT_FOUND));
+    // What is missing may be published the next second.
+    html(headers, StatusCode::NOT_FOUND, "public, max-age=1", page)
+}
+
+/// The first second of a new PoP, or settings that are wrong: nothing to show yet.
+fn not_ready(headers: &HeaderMap, problem: &Problem) -> Answer {
+    let seconds = problem.retry_after_seconds.unwrap_or_default();
+    let seconds = seconds.max(NOT_READY_RETRY_SECONDS);
+    let page = rendered::page("not ready", "", || render::message(NOT_READY));
+    let answer = html(headers, StatusCode::SERVICE_UNAVAILABLE, "no-store", page);
+    answer::with_header(answer, "retry-after", &seconds.to_string())
+}
+
+fn html(headers: &HeaderMap, status: StatusCode, cache_control: &str, page: Rendered) -> Answer {
+    let page = match page {
+        Ok(page) => page,
+        Err(error) => {
+            eprintln!("a page cannot be rendered: {error:#}");
+            return answer::problem(&ProblemKind::Internal.into());
+        }
+    };
+    let (encoding, body) = match (&page.gzip, choose(headers, &[Encoding::Gzip])) {
+        (Some(gzip), Encoding::Gzip) => (Encoding::Gzip, gzip),
+        _ => (Encoding::Plain, &page.plain),
+    };
+    let mut answer = answer::bytes(status, "text/html; charset=utf-8", body.clone());
+    if let Some(word) = encoding.word() {
+        answer = answer::with_header(answer, "content-encoding", word);
+    }
+    if status == StatusCode::OK {
+        let etag = format!("\"{}{}\"", page.hash, encoding.word().unwrap_or_default());
+        answer = answer::cached(headers, &etag, cache_control, answer);
+    } else {
+        answer = answer::with_header(answer, "cache-control", cache_control);
+    }
+    answer::with_header(answer, "vary", "accept-encoding")
+}
