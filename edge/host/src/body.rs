@@ -1,4 +1,5 @@
-//! Bodies with a clock: an answer may stream, but not for ever.
+//! Bodies with a clock: an answer may stream, but not for ever, and never ends as if it were whole when
+//! it is not.
 
 use std::{
     pin::Pin,
@@ -12,21 +13,27 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 use wasmtime_wasi_http::{Error, WasiBody};
 
+use crate::engine::Fate;
+
 /// A body that fails when its time is over.
 struct Timed {
     body: WasiBody,
     sleep: Pin<Box<Sleep>>,
     /// If set, every frame winds the clock again.
     between_frames: Option<Duration>,
+    /// What became of the instance that writes the body, if it is one.
+    fate: Option<Fate>,
 }
 
-/// Fails if the whole of `body` takes longer than `limit`.
-pub fn within(limit: Duration, body: WasiBody) -> WasiBody {
+/// The body of a component's answer: fails if the whole takes longer than `limit`, or if it ends because
+/// its instance was stopped, which looks like an orderly end from here.
+pub fn answer(limit: Duration, fate: Fate, body: WasiBody) -> WasiBody {
     let sleep = Box::pin(tokio::time::sleep(limit));
     UnsyncBoxBody::new(Timed {
         body,
         sleep,
         between_frames: None,
+        fate: Some(fate),
     })
 }
 
@@ -37,6 +44,7 @@ pub fn each_frame_within(limit: Duration, body: WasiBody) -> WasiBody {
         body,
         sleep,
         between_frames: Some(limit),
+        fate: None,
     })
 }
 
@@ -63,6 +71,9 @@ impl Body for Timed {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
             if let Some(limit) = self.between_frames {
                 self.sleep.as_mut().reset(Instant::now() + limit);
+            }
+            if frame.is_none() && self.fate.as_ref().is_some_and(Fate::is_stopped) {
+                return Poll::Ready(Some(Err(Error::HttpResponseIncomplete)));
             }
             return Poll::Ready(frame);
         }

@@ -21,7 +21,7 @@ use crate::{
     guest::{Grants, Guest},
 };
 
-pub use worker::Factory;
+pub use worker::{Factory, Fate, Ticket};
 
 /// How often running code looks whether it must yield.
 const TICK: Duration = Duration::from_millis(10);

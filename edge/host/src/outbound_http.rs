@@ -190,20 +190,27 @@ fn lead_home(request: &mut Request<WasiBody>, own_address: SocketAddr) -> Result
 fn describe(error: &legacy::Error) -> Error {
     let mut cause = error.source();
     while let Some(inner) = cause {
-        if let Some(inner) = inner.downcast_ref::<io::Error>() {
-            match inner.kind() {
-                io::ErrorKind::ConnectionRefused => return Error::ConnectionRefused,
-                io::ErrorKind::TimedOut => return Error::ConnectionTimeout,
-                // What TLS finds wrong with the other side: its certificate or its protocol.
-                io::ErrorKind::InvalidData if error.is_connect() => return Error::TlsProtocolError,
-                _ => {}
+        match inner.downcast_ref::<io::Error>().map(kind) {
+            Some(io::ErrorKind::ConnectionRefused) => return Error::ConnectionRefused,
+            Some(io::ErrorKind::TimedOut) => return Error::ConnectionTimeout,
+            // What TLS finds wrong with the other side: its certificate or its protocol.
+            Some(io::ErrorKind::InvalidData) if error.is_connect() => {
+                return Error::TlsProtocolError;
             }
+            _ => cause = inner.source(),
         }
-        cause = inner.source();
     }
     if error.is_connect() {
         Error::DestinationUnavailable
     } else {
         Error::ConnectionTerminated
     }
+}
+
+/// The kind of an error that may be wrapped in others of no kind.
+fn kind(error: &io::Error) -> io::ErrorKind {
+    let inner = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<io::Error>());
+    inner.map_or_else(|| error.kind(), kind)
 }

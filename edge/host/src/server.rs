@@ -17,7 +17,7 @@ use wasmtime_wasi_http::{
 use crate::{
     body,
     cli::Limits,
-    engine::Factory,
+    engine::{Factory, Ticket},
     routes::{Routes, WELL_KNOWN},
 };
 
@@ -90,11 +90,12 @@ impl Server {
         let id = handler.state().id();
         let method = request.method().clone();
         let request = request.map(|incoming| incoming.map_err(Error::from).boxed_unsync());
+        let (ticket, fate) = Ticket::new(permit);
         // The instance's own clock comes first; this one is for requests that never reached one.
         let limit = self.limits.request_timeout + Duration::from_secs(1);
-        match tokio::time::timeout(limit, handler.handle(permit, request)).await {
+        match tokio::time::timeout(limit, handler.handle(ticket, request)).await {
             Ok(Ok(response)) => {
-                response.map(|content| body::within(self.limits.stream_timeout, content))
+                response.map(|content| body::answer(self.limits.stream_timeout, fate, content))
             }
             Ok(Err(error)) if is_pool_exhausted(&error) => {
                 tracing::warn!(
@@ -142,7 +143,7 @@ fn absolute(request: &Request<Incoming>) -> Option<Uri> {
 }
 
 fn is_pool_exhausted(error: &wasmtime::Error) -> bool {
-    let instantiation = error.downcast_ref::<InstantiationError<OwnedSemaphorePermit>>();
+    let instantiation = error.downcast_ref::<InstantiationError<Ticket>>();
     instantiation.is_some_and(|error| error.error.is::<PoolConcurrencyLimitError>())
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs::{self, File, TryLockError},
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -40,78 +40,122 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         Some(data) => std::path::absolute(data)?,
         None => app.root.join(".spin"),
     };
-    fs::create_dir_all(&data).with_context(|| format!("cannot create {}", data.display()))?;
-
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
+    let plan = Plan {
+        arguments,
+        config: &config,
+        data: &data,
+    };
     runtime.block_on(async {
         if arguments.check {
-            build(arguments, &config, app, &data, arguments.listen)?;
-            tracing::info!("the app is in order");
-            return Ok(());
+            plan.check(app)
+        } else {
+            plan.serve(app).await
         }
-        let address = arguments.listen;
+    })
+}
+
+/// What a start goes by.
+struct Plan<'a> {
+    arguments: &'a Arguments,
+    config: &'a RuntimeConfig,
+    data: &'a Path,
+}
+
+impl Plan<'_> {
+    /// Builds everything and leaves. Another host may be running on the same data: no store is opened
+    /// and no file of its components touched.
+    fn check(&self, app: App) -> Result<()> {
+        let files = self.data.join("check");
+        let built = self.build(app, &files, &Stores::default(), self.arguments.listen);
+        if files.exists() {
+            fs::remove_dir_all(&files)
+                .with_context(|| format!("cannot remove {}", files.display()))?;
+        }
+        built?;
+        tracing::info!("the app is in order");
+        Ok(())
+    }
+
+    /// Builds everything and serves until a signal.
+    async fn serve(&self, app: App) -> Result<()> {
+        let address = self.arguments.listen;
         let listener = TcpListener::bind(address)
             .await
             .with_context(|| format!("cannot listen on {address}"))?;
         let address = listener.local_addr()?;
         let stop = stop_signal()?;
-        let server = build(arguments, &config, app, &data, address)?;
+        let _lock = lock(self.data)?;
+        let stores = open_stores(self.config, &app, self.data)?;
+        let server = self.build(app, &self.data.join("files"), &stores, address)?;
         tracing::info!("listening on http://{address}");
         if !server.serve(listener, stop).await {
             tracing::warn!("some requests were cut off");
         }
         Ok(())
-    })
+    }
+
+    /// Compiles the components of the app and gives each what the manifest grants it; their files go
+    /// below `files`.
+    fn build(
+        &self,
+        app: App,
+        files: &Path,
+        stores: &Stores,
+        address: SocketAddr,
+    ) -> Result<Server> {
+        let limits = &self.arguments.limits;
+        let pooled = self.config.outbound_http.connection_pooling;
+        let client = Client::new(limits, pooled, address)?;
+        let runtime = Runtime::new(limits, &self.data.join("compiled"))
+            .map_err(|error| anyhow!("cannot start wasmtime: {error:#}"))?;
+        let mut handlers = Vec::new();
+        for component in app.components {
+            let id = component.id.clone();
+            let source = component.source.clone();
+            let folder = files.join(&*id);
+            let has_files = files::stage(
+                &app.root,
+                &component.files,
+                &component.exclude_files,
+                &folder,
+            )
+            .with_context(|| format!("component `{id}`"))?;
+            let grants = grant(
+                component,
+                has_files.then_some(folder),
+                stores,
+                client.clone(),
+            );
+            let handler = runtime
+                .handler(&source, grants)
+                .map_err(|error| anyhow!("{error:#}"))?;
+            handlers.push(handler);
+            tracing::info!(component.id = &*id, "loaded {}", source.display());
+        }
+        tracing::info!(
+            app.name = app.name,
+            "the app has {} components",
+            handlers.len()
+        );
+        Ok(Server::new(app.routes, handlers, limits.clone()))
+    }
 }
 
-/// Compiles the components of the app and gives each what the manifest grants it.
-fn build(
-    arguments: &Arguments,
-    config: &RuntimeConfig,
-    app: App,
-    data: &Path,
-    address: SocketAddr,
-) -> Result<Server> {
-    let stores = open_stores(config, &app, data)?;
-    let client = Client::new(
-        &arguments.limits,
-        config.outbound_http.connection_pooling,
-        address,
-    )?;
-    let runtime = Runtime::new(&arguments.limits, &data.join("compiled"))
-        .map_err(|error| anyhow!("cannot start wasmtime: {error:#}"))?;
-    let mut handlers = Vec::new();
-    for component in app.components {
-        let mounted = data.join("files").join(&*component.id);
-        let id = component.id.clone();
-        let has_files = files::stage(
-            &app.root,
-            &component.files,
-            &component.exclude_files,
-            &mounted,
-        )
-        .with_context(|| format!("component `{id}`"))?;
-        let source = component.source.clone();
-        let grants = grant(
-            component,
-            has_files.then_some(mounted),
-            &stores,
-            client.clone(),
-        );
-        let handler = runtime
-            .handler(&source, grants)
-            .map_err(|error| anyhow!("{error:#}"))?;
-        handlers.push(handler);
-        tracing::info!(component.id = &*id, "loaded {}", source.display());
+/// Makes the data folder this process's own for as long as the answer lives.
+fn lock(data: &Path) -> Result<File> {
+    fs::create_dir_all(data).with_context(|| format!("cannot create {}", data.display()))?;
+    let file = data.join("lock");
+    let lock = File::create(&file).with_context(|| format!("cannot create {}", file.display()))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => bail!("{} is used by another host", data.display()),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", file.display()))
+        }
     }
-    tracing::info!(
-        app.name = app.name,
-        "the app has {} components",
-        handlers.len()
-    );
-    Ok(Server::new(app.routes, handlers, arguments.limits.clone()))
 }
 
 /// Opens the stores that some component may open.

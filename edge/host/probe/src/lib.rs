@@ -55,7 +55,10 @@ async fn handle(request: Request) -> Result<Response<BoxBody>> {
             "printed".into()
         }
         "stream" => return Ok(stream(argument.parse()?)),
-        "loop" => misbehave::compute_for_ever(),
+        "loop" => {
+            misbehave::print("looping");
+            misbehave::compute_for_ever()
+        }
         "loop-later" => {
             spin_sdk::wasip3::spawn(async {
                 spin_sdk::time::sleep(std::time::Duration::from_millis(50)).await;

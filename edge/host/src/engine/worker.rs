@@ -7,8 +7,11 @@
 use std::{
     pin::Pin,
     sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        Arc, OnceLock,
+        atomic::{
+            AtomicBool,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
     task::{Context, Poll},
     time::{Duration, Instant},
@@ -56,13 +59,49 @@ impl Factory {
     }
 }
 
-/// What an instance and its clock tell each other.
+/// What comes with a request into an instance.
+pub struct Ticket {
+    /// A place among the requests that wait for an answer, given back when there is one.
+    permit: OwnedSemaphorePermit,
+    fate: Fate,
+}
+
+/// Whether the instance that took a request was stopped.
+#[derive(Clone, Default)]
+pub struct Fate(Arc<OnceLock<Arc<Signs>>>);
+
+impl Ticket {
+    /// A ticket, and what becomes of the instance that takes it.
+    pub fn new(permit: OwnedSemaphorePermit) -> (Self, Fate) {
+        let fate = Fate::default();
+        (
+            Self {
+                permit,
+                fate: fate.clone(),
+            },
+            fate,
+        )
+    }
+}
+
+impl Fate {
+    /// The instance trapped or was cut off, so what it was still writing is not whole.
+    pub fn is_stopped(&self) -> bool {
+        self.0
+            .get()
+            .is_some_and(|signs| signs.stopped.load(Acquire))
+    }
+}
+
+/// What an instance, its clock and its answers tell each other.
 #[derive(Default)]
 struct Signs {
     /// Code was interrupted by the epoch since the last look.
     yielded: AtomicBool,
     /// A request was given up: the instance takes no more and should end soon.
     gave_up: AtomicBool,
+    /// The instance did not end by itself.
+    stopped: AtomicBool,
 }
 
 impl HandlerState for Factory {
@@ -120,7 +159,7 @@ impl Expiration {
             WorkerStatus::PostReturn if self.signs.gave_up.load(Relaxed) => {
                 self.limits.request_timeout
             }
-            WorkerStatus::PostReturn => self.limits.stream_timeout,
+            WorkerStatus::PostReturn => self.limits.stream_timeout + GRACE,
         }
     }
 }
@@ -158,8 +197,7 @@ pub struct Worker {
 
 impl WorkerState for Worker {
     type StoreData = Guest;
-    /// A place among the requests that wait for an answer, given back when there is one.
-    type RequestData = OwnedSemaphorePermit;
+    type RequestData = Ticket;
 
     fn should_accept_request(&self, at_once: usize, in_total: usize) -> ShouldAccept {
         if in_total >= self.limits.max_requests_per_instance {
@@ -174,23 +212,27 @@ impl WorkerState for Worker {
     fn on_request_start(
         &self,
         _: StoreContextMut<'_, Guest>,
-        permit: OwnedSemaphorePermit,
+        ticket: Ticket,
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
         let (signs, limit) = (self.signs.clone(), self.limits.request_timeout);
+        // Nobody else sets it: a ticket is used once.
+        drop(ticket.fate.0.set(signs.clone()));
         Box::pin(async move {
             tokio::time::sleep(limit).await;
             signs.gave_up.store(true, Relaxed);
-            drop(permit);
+            drop(ticket.permit);
         })
     }
 
     fn drop(&self, store: Store<Guest>, result: wasmtime::Result<()>) {
         if let Err(error) = result {
-            tracing::error!(
-                component.id = &*self.grants.id,
-                "an instance was stopped: {error:?}"
-            );
+            // Before the store goes and with it the ends of the bodies.
+            self.signs.stopped.store(true, Release);
+            let id = &*self.grants.id;
+            let cause = error.root_cause();
+            tracing::error!(component.id = id, "an instance was stopped: {cause}");
+            tracing::debug!(component.id = id, "how it came to be stopped: {error:?}");
         }
         drop(store);
     }

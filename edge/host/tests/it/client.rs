@@ -42,13 +42,16 @@ pub fn request(
     headers: &[(&str, &str)],
     body: &str,
 ) -> Answer {
-    let mut text = format!("{method} {path} HTTP/1.0\r\nhost: {address}\r\n");
-    for (name, value) in headers {
-        text += &format!("{name}: {value}\r\n");
-    }
-    if !body.is_empty() {
-        text += &format!("content-length: {}\r\n", body.len());
-    }
+    let host = address.to_string();
+    let length = body.len().to_string();
+    let length = ("content-length", length.as_str());
+    let all = [("host", host.as_str()), length]
+        .into_iter()
+        .chain(headers.iter().copied());
+    let headers: Vec<_> = all
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
+    let text = format!("{method} {path} HTTP/1.0\r\n{}", headers.concat());
     let mut stream = connect(address);
     stream
         .write_all(format!("{text}\r\n{body}").as_bytes())
@@ -68,7 +71,7 @@ pub fn request(
 pub fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream
-        .set_read_timeout(Some(Duration::from_secs(60)))
+        .set_read_timeout(Some(Duration::from_mins(1)))
         .unwrap();
     stream
 }

@@ -16,8 +16,12 @@ fn an_endless_loop_is_cut_at_the_deadline_while_others_are_served() {
     let app = App::new("", "").arguments(&["--request-timeout", "2s"]);
     let host = app.start();
     thread::scope(|scope| {
-        let started = Instant::now();
+        let begun = Instant::now();
         let loops: Vec<_> = (0..4).map(|_| scope.spawn(|| host.probe("loop"))).collect();
+        wait_for("the loops to begin", || {
+            host.log().matches("out looping").count() == 4
+        });
+        let started = Instant::now();
         while started.elapsed() < Duration::from_secs(1) {
             assert_eq!(host.tell("sleep?1"), "slept");
         }
@@ -25,16 +29,8 @@ fn an_endless_loop_is_cut_at_the_deadline_while_others_are_served() {
             let answer = cut.join().unwrap();
             assert_eq!((answer.status, answer.body.as_str()), (500, ""));
         }
-        assert!(
-            started.elapsed() >= Duration::from_secs(2),
-            "{:?}",
-            started.elapsed()
-        );
-        assert!(
-            started.elapsed() < Duration::from_secs(20),
-            "{:?}",
-            started.elapsed()
-        );
+        assert!(begun.elapsed() >= Duration::from_secs(2));
+        assert!(begun.elapsed() < Duration::from_secs(30));
     });
 }
 
@@ -55,11 +51,14 @@ fn a_request_that_waits_too_long_is_given_up() {
     let app = App::new("", "").arguments(&["--request-timeout", "1s"]);
     let host = app.start();
     thread::scope(|scope| {
-        let neighbour = scope.spawn(|| host.tell("stream?40"));
+        let neighbour = scope.spawn(|| host.tell("stream?25"));
         let answer = host.probe("sleep?60000");
         assert_eq!((answer.status, answer.body.as_str()), (500, ""));
         assert!(host.log().contains("guest timed out"));
-        assert!(neighbour.join().unwrap().ends_with("39\n"));
+        assert!(
+            neighbour.join().unwrap().ends_with("24\n"),
+            "it has as long again"
+        );
     });
 }
 
@@ -96,15 +95,15 @@ fn requests_above_the_limit_are_shed() {
     ] {
         let app = App::new("", "").arguments(&limit);
         let host = app.start();
-        thread::scope(|scope| {
-            let slow = scope.spawn(|| host.probe("sleep?3000").status);
-            let mut shed = None;
-            wait_for("a request to be shed", || {
-                let answer = host.probe("sleep?1");
-                shed = (answer.status != 200).then_some(answer);
-                shed.is_some()
-            });
-            let shed = shed.unwrap();
+        let answers: Vec<_> = thread::scope(|scope| {
+            let slow: Vec<_> = (0..3)
+                .map(|_| scope.spawn(|| host.probe("sleep?3000")))
+                .collect();
+            slow.into_iter().map(|slow| slow.join().unwrap()).collect()
+        });
+        let (served, shed): (Vec<_>, Vec<_>) = answers.iter().partition(|a| a.status == 200);
+        assert_eq!((served.len(), shed.len()), (1, 2), "{limit:?}: {answers:?}");
+        for shed in shed {
             assert_eq!(shed.status, 503, "{limit:?}");
             assert_eq!(shed.header("retry-after"), Some("1"));
             assert_eq!(
@@ -116,8 +115,7 @@ fn requests_above_the_limit_are_shed() {
                 "{}",
                 shed.body
             );
-            assert_eq!(slow.join().unwrap(), 200);
-        });
+        }
         wait_for("the place to be free", || {
             host.probe("sleep?1").status == 200
         });
@@ -128,20 +126,44 @@ fn requests_above_the_limit_are_shed() {
 fn a_client_that_leaves_does_not_free_its_place_early() {
     let app = App::new("", "").arguments(&["--max-requests", "1"]);
     let host = app.start();
-    let mut stream = connect(host.address);
-    stream
-        .write_all(b"GET /probe/x/sleep?2000 HTTP/1.0\r\nhost: x\r\n\r\n")
-        .unwrap();
-    wait_for("the request to run", || host.probe("sleep?1").status == 503);
+    let mut stream = None;
+    wait_for("the request to run", || {
+        // It is shed itself if the one below comes first.
+        let mut started = connect(host.address);
+        let request = b"GET /probe/x/sleep?5000 HTTP/1.0\r\nhost: x\r\n\r\n";
+        started.write_all(request).unwrap();
+        stream = Some(started);
+        host.probe("sleep?1").status == 503
+    });
     drop(stream);
-    let left = Instant::now();
+    thread::sleep(Duration::from_millis(200));
+    assert_eq!(
+        host.probe("sleep?1").status,
+        503,
+        "the instance still works at it"
+    );
     wait_for("the place to be free", || {
         host.probe("sleep?1").status == 200
     });
+}
+
+#[test]
+fn an_answer_cut_off_by_a_trap_does_not_look_whole() {
+    let app = App::new("", "").arguments(&["--max-instances", "1"]);
+    let host = app.start();
+    let mut stream = connect(host.address);
+    let request = b"GET /probe/x/stream?1000 HTTP/1.1\r\nhost: x\r\n\r\n";
+    stream.write_all(request).unwrap();
+    let mut start = [0; 64];
+    assert!(stream.read(&mut start).unwrap() > 0);
+    assert_eq!(host.probe("trap").status, 500);
+    let mut rest = Vec::new();
+    // However the connection ends, the last chunk that would end the body in order never comes.
+    drop(stream.read_to_end(&mut rest));
     assert!(
-        left.elapsed() > Duration::from_millis(500),
-        "{:?}",
-        left.elapsed()
+        !rest.ends_with(b"0\r\n\r\n"),
+        "{}",
+        String::from_utf8_lossy(&rest)
     );
 }
 

@@ -1,5 +1,11 @@
 //! The host as a program: started with a component, asked over the network, stopped by a signal.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
+
 mod app;
 mod client;
 mod component;

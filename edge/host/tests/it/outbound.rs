@@ -1,7 +1,8 @@
 //! Where a component reaches out to.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    fs,
+    io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener},
     process::{Child, Command, Stdio},
     sync::{
@@ -76,13 +77,38 @@ fn only_allowed_hosts_are_reached_and_connections_are_kept() {
 }
 
 #[test]
+fn connections_are_not_kept_if_the_runtime_configuration_says_so() {
+    let (allowed, connections) = hello_server();
+    let app = App::new(
+        &format!("allowed_outbound_hosts = [\"http://{allowed}\"]"),
+        "",
+    );
+    let config = app.folder.join("runtime.toml");
+    fs::write(&config, "[outbound_http]\nconnection_pooling = false\n").unwrap();
+    let app = app.arguments(&["--runtime-config", config.to_str().unwrap()]);
+    let host = app.start();
+    for _ in 0..3 {
+        assert_eq!(host.tell(&format!("fetch?http://{allowed}/x")), "200 hello");
+    }
+    assert_eq!(connections.load(Relaxed), 3);
+}
+
+#[test]
 fn what_cannot_be_reached_is_an_error_of_wasi_http() {
     let closed = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (plain, _) = hello_server();
+    let plain = TcpListener::bind("127.0.0.1:0").unwrap();
+    let plain_address = plain.local_addr().unwrap();
+    thread::spawn(move || {
+        let (mut stream, _) = plain.accept().unwrap();
+        stream.read_exact(&mut [0]).unwrap();
+        stream
+            .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            .unwrap();
+    });
     let app = App::new("allowed_outbound_hosts = [\"*://127.0.0.1:*\"]", "")
         .arguments(&["--outbound-first-byte-timeout", "300ms"]);
     let host = app.start();
@@ -97,7 +123,7 @@ fn what_cannot_be_reached_is_an_error_of_wasi_http() {
     );
     // The other side does not speak TLS: encryption is never silently left out.
     assert_eq!(
-        host.tell(&format!("fetch?https://{plain}/")),
+        host.tell(&format!("fetch?https://{plain_address}/")),
         "ErrorCode::TlsProtocolError"
     );
 }
@@ -110,7 +136,7 @@ fn redis_answers_through_every_function() {
     let expected = r#"Some([118, 97, 108, 117, 101])
 None
 1 2
-Err(Error::TypeError)
+Err(Error::Other("ResponseError: value is not an integer or out of range"))
 2
 Err(Error::TypeError)
 1
