@@ -122,7 +122,7 @@ impl Component {
                 .map_err(String::from)
                 .and_then(|()| app_variables.substitute(&template))
                 .map_err(|reason| format!("`{path}.variables.{name}`: {reason}"));
-            if let Some(value) = faults.take(value) {
+            if let Some(Some(value)) = faults.take(value) {
                 variables.insert(name, value);
             }
         }
@@ -130,7 +130,7 @@ impl Component {
         for entry in &written.allowed_outbound_hosts {
             let added = app_variables
                 .substitute(entry)
-                .and_then(|entry| hosts.add(&entry));
+                .and_then(|entry| entry.map_or(Ok(()), |entry| hosts.add(&entry)));
             faults
                 .take(added.map_err(|reason| format!("`{path}.allowed_outbound_hosts`: {reason}")));
         }

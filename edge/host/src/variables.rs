@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, fmt};
 
 use crate::{faults::Faults, manifest::Variable};
 
-/// The values of the app's variables.
-pub struct Variables(BTreeMap<String, String>);
+/// The values of the app's variables; none where a required one is missing.
+pub struct Variables(BTreeMap<String, Option<String>>);
 
 impl fmt::Debug for Variables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -27,24 +27,25 @@ impl Variables {
         for (name, variable) in declared {
             if let Err(reason) = check_name(name) {
                 faults.add(format!("`variables.{name}`: {reason}"));
+                values.insert(name.clone(), None);
                 continue;
             }
             let key = format!("SPIN_VARIABLE_{}", name.to_ascii_uppercase());
-            match environment(&key).or_else(|| variable.default.clone()) {
-                Some(value) => {
-                    values.insert(name.clone(), value);
-                }
-                None => faults.add(format!(
+            let value = environment(&key).or_else(|| variable.default.clone());
+            if value.is_none() {
+                faults.add(format!(
                     "the required variable `{name}` is missing: set {key}"
-                )),
+                ));
             }
+            values.insert(name.clone(), value);
         }
         Self(values)
     }
 
-    /// Replaces every `{{ name }}` of `template`.
-    pub fn substitute(&self, template: &str) -> Result<String, String> {
-        let mut text = String::with_capacity(template.len());
+    /// Replaces every `{{ name }}` of `template`. The answer is none if a value is missing, which was
+    /// a fault already.
+    pub fn substitute(&self, template: &str) -> Result<Option<String>, String> {
+        let mut text = Some(String::with_capacity(template.len()));
         let mut rest = template;
         while let Some((literal, expression)) = rest.split_once("{{") {
             let Some((name, after)) = expression.split_once("}}") else {
@@ -55,12 +56,12 @@ impl Variables {
                 .0
                 .get(name)
                 .ok_or_else(|| format!("unknown variable `{name}`"))?;
-            text.push_str(literal);
-            text.push_str(value);
+            text = text
+                .zip(value.as_ref())
+                .map(|(text, value)| text + literal + value.as_str());
             rest = after;
         }
-        text.push_str(rest);
-        Ok(text)
+        Ok(text.map(|text| text + rest))
     }
 }
 
@@ -112,7 +113,7 @@ mod tests {
             let mut faults = Faults::default();
             let variables = Variables::resolve(&declared, environment, &mut faults);
             faults.into_result().unwrap();
-            let expected = expected.map(String::from).map_err(String::from);
+            let expected = expected.map(|text| Some(text.into())).map_err(String::from);
             assert_eq!(variables.substitute(template), expected, "{template}");
         }
         check("", Ok(""));
@@ -135,7 +136,12 @@ mod tests {
             ("a__b", false, Some("")),
         ]);
         let mut faults = Faults::default();
-        Variables::resolve(&declared, environment, &mut faults);
+        let variables = Variables::resolve(&declared, environment, &mut faults);
+        assert_eq!(
+            variables.substitute("{{ one }} {{ origin_url }}"),
+            Ok(None),
+            "one fault is enough"
+        );
         assert_eq!(
             faults.into_result().unwrap_err().to_string(),
             "`variables.Bad`: a variable's name starts with a lower-case letter; \
