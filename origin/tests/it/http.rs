@@ -1,0 +1,435 @@
+//! The edge and webhooks listeners: who is let in, and what each refusal says.
+
+use crate::support::World;
+use axum::body::Body;
+use axum::http::{Request, Response};
+use ed25519_dalek::SigningKey;
+use http_body_util::BodyExt;
+use kernel::ids::{AccountId, OrderId, SaleId};
+use kernel::keys::PopKeys;
+use kernel::lease::{LeaseGrant, LeaseRequest};
+use kernel::pop_signature::{
+    CLIENT_HEADER, NONCE_HEADER, POP_HEADER, SIGNATURE_HEADER, Signed, TIME_HEADER, signature,
+};
+use kernel::token::{PurchaseToken, mint};
+use origin::accounts::Accounts;
+use origin::http::{Origin, edge_routes, webhook_routes};
+use origin::payments::Provider;
+use origin::settings::{AccountSettings, HttpSettings, PaymentSettings, Secret};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tower::ServiceExt;
+
+struct Site {
+    world: World,
+    origin: Arc<Origin>,
+    keys: PopKeys,
+    accounts: Accounts,
+}
+
+/// A request through the PoP.
+struct Call<'a> {
+    method: &'a str,
+    path: &'a str,
+    cookie: Option<&'a str>,
+    token: Option<&'a str>,
+    body: String,
+}
+
+const GET: Call = Call {
+    method: "GET",
+    path: "/",
+    cookie: None,
+    token: None,
+    body: String::new(),
+};
+
+impl Site {
+    async fn new() -> Self {
+        let world = World::new().await;
+        let keys = PopKeys::derive("pop-1", &"5a".repeat(32)).unwrap();
+        let account_settings = AccountSettings {
+            session_key: SigningKey::from_bytes(&[7; 32]),
+            smtp_url: Secret("smtp://127.0.0.1:9".into()),
+            mail_from: "Shop <shop@example.test>".into(),
+        };
+        let stores = world.stores.clone();
+        let (ledger, ids) = (stores.ledger.clone(), stores.ids.clone());
+        let accounts = Accounts::new(&account_settings, ledger, &stores.stock, ids).unwrap();
+        let payments = PaymentSettings {
+            url: "http://127.0.0.1:9".into(),
+            api_key: Secret("key".into()),
+            webhook_secret: Secret("secret".into()),
+        };
+        let http = HttpSettings {
+            edge_listen: ([127, 0, 0, 1], 0).into(),
+            webhooks_listen: ([127, 0, 0, 1], 0).into(),
+            ops_listen: ([127, 0, 0, 1], 0).into(),
+            pops: [("pop-1".to_owned(), keys.clone())].into(),
+            public_url: "http://127.0.0.1:8080".into(),
+        };
+        let provider = Provider::new(payments.clone(), &http.public_url).unwrap();
+        let origin = Origin::new(stores, accounts.clone(), provider, http, payments);
+        Self {
+            world,
+            origin,
+            keys,
+            accounts,
+        }
+    }
+
+    async fn cookie(&self, account: u64) -> String {
+        let open = self
+            .accounts
+            .sessions()
+            .open(AccountId(account))
+            .await
+            .unwrap();
+        open.cookie.split(';').next().unwrap().to_owned()
+    }
+
+    fn signed(&self, call: &Call<'_>) -> Request<Body> {
+        let authorization = call
+            .token
+            .map(|token| format!("Bearer {token}"))
+            .unwrap_or_default();
+        let signed = Signed {
+            time: origin::now(),
+            nonce: "n",
+            method: call.method,
+            path_and_query: call.path,
+            authorization: &authorization,
+            client: "127.0.0.1",
+            body: call.body.as_bytes(),
+        };
+        let mut request = Request::builder()
+            .method(call.method)
+            .uri(call.path)
+            .header(POP_HEADER, "pop-1")
+            .header(TIME_HEADER, signed.time.0)
+            .header(NONCE_HEADER, "n")
+            .header(CLIENT_HEADER, "127.0.0.1")
+            .header(SIGNATURE_HEADER, signature(&self.keys, &signed))
+            .header("content-type", "application/json");
+        if call.token.is_some() {
+            request = request.header("authorization", &authorization);
+        }
+        if let Some(cookie) = call.cookie {
+            request = request.header("cookie", cookie);
+        }
+        request.body(Body::from(call.body.clone())).unwrap()
+    }
+
+    async fn send(&self, request: Request<Body>) -> (u16, Value) {
+        read(
+            edge_routes(self.origin.clone())
+                .oneshot(request)
+                .await
+                .unwrap(),
+        )
+        .await
+    }
+
+    async fn call(&self, call: Call<'_>) -> (u16, Value) {
+        self.send(self.signed(&call)).await
+    }
+
+    async fn token(&self, sale: SaleId, account: u64) -> String {
+        let want = LeaseRequest {
+            sale_id: sale,
+            generation: "g".into(),
+            want: 1,
+        };
+        let body = serde_json::to_string(&want).unwrap();
+        let lease = Call {
+            method: "POST",
+            path: "/internal/leases",
+            body,
+            ..GET
+        };
+        let (status, grant) = self.call(lease).await;
+        assert_eq!(status, 200, "{grant}");
+        let grant: LeaseGrant = serde_json::from_value(grant).unwrap();
+        assert_eq!(grant.count, 1);
+        mint(
+            &self.keys,
+            &PurchaseToken {
+                account: AccountId(account),
+                sale,
+                slot: grant.first_slot,
+                lease: grant.lease_id,
+                not_before: origin::now(),
+                expires_at: origin::now().plus_seconds(120),
+            },
+        )
+    }
+
+    async fn place(&self, cookie: &str, token: Option<&str>, body: Value) -> (u16, Value) {
+        let (cookie, body) = (Some(cookie), body.to_string());
+        self.call(Call {
+            method: "POST",
+            path: "/api/orders",
+            cookie,
+            token,
+            body,
+        })
+        .await
+    }
+}
+
+async fn read(response: Response<Body>) -> (u16, Value) {
+    let status = response.status().as_u16();
+    let problem = response
+        .headers()
+        .get("content-type")
+        .is_some_and(|value| value == "application/problem+json");
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    assert_eq!(problem, status >= 400, "{status} {body}");
+    (status, body)
+}
+
+#[track_caller]
+fn assert_problem(answer: &(u16, Value), status: u16, word: &str) {
+    let kind = format!("/problems/{word}");
+    assert_eq!(
+        (answer.0, answer.1["type"].as_str()),
+        (status, Some(kind.as_str())),
+        "{answer:?}"
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_answered_that_no_pop_has_signed() {
+    let site = Site::new().await;
+    for path in ["/internal/snapshot", "/api/session", "/nothing"] {
+        let bare = Request::builder().uri(path).body(Body::empty()).unwrap();
+        assert_problem(&site.send(bare).await, 403, "unknown-pop");
+    }
+    let mut stranger = site.signed(&Call {
+        path: "/internal/snapshot",
+        ..GET
+    });
+    stranger
+        .headers_mut()
+        .insert(POP_HEADER, "pop-9".parse().unwrap());
+    assert_problem(&site.send(stranger).await, 403, "unknown-pop");
+    let mut moved = site.signed(&Call {
+        path: "/internal/snapshot",
+        ..GET
+    });
+    *moved.uri_mut() = "/api/session".parse().unwrap();
+    assert_problem(&site.send(moved).await, 403, "unknown-pop");
+}
+
+#[tokio::test]
+async fn the_snapshot_shows_public_sales_and_is_not_sent_twice() {
+    let site = Site::new().await;
+    let sale = site.world.sale(50, 2).await;
+    let (status, snapshot) = site
+        .call(Call {
+            path: "/internal/snapshot",
+            ..GET
+        })
+        .await;
+    assert_eq!(status, 200);
+    assert_eq!(snapshot["sales"][0]["id"], sale.to_string());
+    assert_eq!(snapshot["sales"][0]["state"], "open");
+    assert_eq!(snapshot["sales"][0]["remaining"], "many");
+    let mut again = site.signed(&Call {
+        path: "/internal/snapshot",
+        ..GET
+    });
+    let etag = format!("\"{}\"", snapshot["version"].as_str().unwrap());
+    again
+        .headers_mut()
+        .insert("if-none-match", etag.parse().unwrap());
+    assert_eq!(site.send(again).await.0, 304);
+}
+
+#[tokio::test]
+async fn an_order_needs_session_and_token_of_the_same_account() {
+    let site = Site::new().await;
+    let sale = site.world.sale(50, 2).await;
+    let (mine, other) = (site.cookie(1).await, site.cookie(2).await);
+    let token = site.token(sale, 1).await;
+    let order = json!({ "sale_id": sale, "quantity": 1 });
+
+    assert_problem(
+        &site.place("", Some(&token), order.clone()).await,
+        401,
+        "signed-out",
+    );
+    assert_problem(
+        &site.place(&mine, None, order.clone()).await,
+        403,
+        "token-missing",
+    );
+    assert_problem(
+        &site.place(&mine, Some("x.y.z"), order.clone()).await,
+        403,
+        "token-invalid",
+    );
+    assert_problem(
+        &site.place(&other, Some(&token), order.clone()).await,
+        403,
+        "token-invalid",
+    );
+    let elsewhere = json!({ "sale_id": "77", "quantity": 1 });
+    assert_problem(
+        &site.place(&mine, Some(&token), elsewhere).await,
+        403,
+        "token-invalid",
+    );
+
+    let (status, first) = site.place(&mine, Some(&token), order.clone()).await;
+    assert_eq!((status, first["state"].as_str()), (202, Some("queued")));
+    let (status, again) = site.place(&mine, Some(&token), order).await;
+    assert_eq!((status, &again["order_id"]), (202, &first["order_id"]));
+
+    let path = format!("/api/orders/{}", first["order_id"].as_str().unwrap());
+    let look = async |cookie: &str| {
+        site.call(Call {
+            path: &path,
+            cookie: Some(cookie),
+            ..GET
+        })
+        .await
+    };
+    assert_eq!(look(&mine).await.0, 200);
+    assert_problem(&look(&other).await, 404, "unknown-order");
+}
+
+#[tokio::test]
+async fn a_bad_body_is_refused_with_its_reason() {
+    let site = Site::new().await;
+    let sale = site.world.sale(50, 2).await;
+    let cookie = site.cookie(1).await;
+    let token = site.token(sale, 1).await;
+    let post = async |body: &str| {
+        let call = Call {
+            method: "POST",
+            path: "/api/orders",
+            cookie: Some(&cookie),
+            token: Some(&token),
+            body: body.to_owned(),
+        };
+        site.call(call).await
+    };
+    assert_problem(&post("{").await, 400, "malformed");
+    assert_problem(&post("[]").await, 400, "malformed");
+    assert_problem(&post(&" ".repeat(16 * 1_024 + 1)).await, 413, "too-large");
+    let unknown = post(&json!({ "sale_id": sale, "quantity": 1, "price": 0 }).to_string()).await;
+    assert_problem(&unknown, 422, "invalid-field");
+    assert_eq!(unknown.1["errors"][0]["field"], "price");
+    for quantity in [0, 101] {
+        let body = json!({ "sale_id": sale, "quantity": quantity }).to_string();
+        assert_problem(&post(&body).await, 422, "invalid-field");
+    }
+    let body = json!({ "sale_id": sale, "quantity": 3 }).to_string();
+    assert_problem(&post(&body).await, 409, "over-limit");
+}
+
+#[tokio::test]
+async fn a_token_of_a_lease_that_ended_and_an_early_one_are_refused() {
+    let site = Site::new().await;
+    let sale = site.world.sale(50, 2).await;
+    let cookie = site.cookie(1).await;
+    let order = json!({ "sale_id": sale, "quantity": 1 });
+    let early = mint(
+        &site.keys,
+        &PurchaseToken {
+            account: AccountId(1),
+            sale,
+            slot: OrderId(1),
+            lease: kernel::ids::LeaseId(1),
+            not_before: origin::now().plus_seconds(5),
+            expires_at: origin::now().plus_seconds(120),
+        },
+    );
+    assert_problem(
+        &site.place(&cookie, Some(&early), order.clone()).await,
+        403,
+        "token-early",
+    );
+    let token = site.token(sale, 1).await;
+    site.world
+        .sql("UPDATE leases SET ends_at_ms = 1".into())
+        .await;
+    assert_problem(
+        &site.place(&cookie, Some(&token), order).await,
+        403,
+        "token-invalid",
+    );
+}
+
+#[tokio::test]
+async fn a_session_that_was_ended_is_refused_and_listed() {
+    let site = Site::new().await;
+    let cookie = site.cookie(1).await;
+    let list = || Call {
+        path: "/api/orders",
+        cookie: Some(&cookie),
+        ..GET
+    };
+    assert_eq!(site.call(list()).await.0, 200);
+    let out = Call {
+        method: "DELETE",
+        path: "/api/session",
+        cookie: Some(&cookie),
+        ..GET
+    };
+    assert_eq!(site.call(out).await.0, 204);
+    assert_problem(&site.call(list()).await, 401, "signed-out");
+    let (_, snapshot) = site
+        .call(Call {
+            path: "/internal/snapshot",
+            ..GET
+        })
+        .await;
+    assert!(!snapshot["revoked_sessions"].as_array().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn unknown_paths_methods_and_a_mail_server_that_is_away_are_problems() {
+    let site = Site::new().await;
+    assert_problem(
+        &site
+            .call(Call {
+                path: "/api/nothing",
+                ..GET
+            })
+            .await,
+        404,
+        "unknown-path",
+    );
+    let put = Call {
+        method: "PUT",
+        path: "/api/orders",
+        ..GET
+    };
+    assert_problem(&site.call(put).await, 405, "method-not-allowed");
+    let body = json!({ "contact": "ada@example.test", "purpose": "register", "challenge": "" });
+    let code = || Call {
+        method: "POST",
+        path: "/api/accounts/codes",
+        body: body.to_string(),
+        ..GET
+    };
+    assert_problem(&site.call(code()).await, 503, "unavailable");
+    assert_problem(&site.call(code()).await, 503, "unavailable");
+}
+
+#[tokio::test]
+async fn a_webhook_without_the_providers_signature_is_refused() {
+    let site = Site::new().await;
+    let request = Request::post("/webhooks/sandbox")
+        .header("sandbox-signature", "t=1,v1=00")
+        .body(Body::from("{}"))
+        .unwrap();
+    let answer = webhook_routes(site.origin.clone())
+        .oneshot(request)
+        .await
+        .unwrap();
+    assert_problem(&read(answer).await, 400, "malformed");
+}

@@ -1,0 +1,195 @@
+//! A world of its own for each test: a fresh database, a stream, and the one Redis, in which sale
+//! ids never meet.
+
+use kernel::ids::{AccountId, ItemId, LeaseId, OrderId, SaleId};
+use kernel::money::Money;
+use origin::catalogue::{ItemDraft, add_item};
+use origin::ledger::{Admitted, Ledger};
+use origin::sales::{SaleDraft, create, publish};
+use origin::settings::{Secret, StoreSettings};
+use origin::stock::{Held, Hold};
+use origin::stores::Stores;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+pub struct World {
+    pub stores: Stores,
+    database_url: String,
+}
+
+fn server(key: &str) -> String {
+    let name = format!("DOORBUSTER_TEST_{key}_URL");
+    std::env::var(&name).unwrap_or_else(|_| panic!("{name} is not set: run `cargo xtask test`"))
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let name = format!("test_{}", origin::random_id());
+        let root = server("MYSQL");
+        let admin = sqlx::mysql::MySqlPool::connect(&root)
+            .await
+            .expect("MySQL answers");
+        let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name} CHARACTER SET utf8mb4"));
+        sqlx::query(create)
+            .execute(&admin)
+            .await
+            .expect("the user may make databases");
+        admin.close().await;
+        let settings = StoreSettings {
+            mysql_url: Secret(format!("{root}/{name}")),
+            redis_url: Secret(server("REDIS")),
+            nats_url: Secret(server("NATS")),
+            stream_prefix: name,
+        };
+        let ledger = Ledger::connect(&settings.mysql_url.0)
+            .await
+            .expect("the database is there");
+        ledger.migrate().await.expect("the migrations apply");
+        take_workers(&settings.mysql_url.0).await;
+        let stores = Stores::connect(&settings).await.expect("the stores answer");
+        Self {
+            stores,
+            database_url: settings.mysql_url.0,
+        }
+    }
+
+    pub async fn item(&self) -> ItemId {
+        let draft = ItemDraft {
+            title: "Console".into(),
+            description: "A console.".into(),
+            image_url: None,
+            list_price: usd(59_900),
+        };
+        add_item(&self.stores.ledger, &self.stores.ids, draft)
+            .await
+            .unwrap()
+    }
+
+    pub async fn draft(&self, units: u32, limit: u32) -> SaleDraft {
+        SaleDraft {
+            item: self.item().await,
+            slug: format!("sale-{}", origin::random_id()),
+            price: usd(39_900),
+            units,
+            limit_per_account: limit,
+            opens_at: origin::now().plus_seconds(-1),
+            closes_at: origin::now().plus_seconds(3_600),
+            quota: 5,
+            rate_per_second: 1_000,
+            payment_seconds: 600,
+        }
+    }
+
+    /// A sale that is open.
+    pub async fn sale(&self, units: u32, limit: u32) -> SaleId {
+        let draft = self.draft(units, limit).await;
+        self.open(draft).await
+    }
+
+    pub async fn open(&self, draft: SaleDraft) -> SaleId {
+        let id = create(&self.stores.ledger, &self.stores.ids, draft)
+            .await
+            .unwrap();
+        publish(&self.stores.ledger, &self.stores.stock, id)
+            .await
+            .unwrap();
+        id
+    }
+
+    pub async fn id(&self) -> u64 {
+        self.stores.ids.next().await.unwrap()
+    }
+
+    pub async fn hold(&self, sale: SaleId, account: u64, units: u32) -> (OrderId, Held) {
+        let order = OrderId(self.id().await);
+        (order, self.hold_again(sale, order, account, units).await)
+    }
+
+    pub async fn hold_again(&self, sale: SaleId, order: OrderId, account: u64, units: u32) -> Held {
+        let account = AccountId(account);
+        let hold = Hold {
+            sale,
+            order,
+            account,
+            units,
+            lease: LeaseId(1),
+        };
+        self.stores.stock.hold(hold).await.unwrap()
+    }
+
+    /// An order that Redis has admitted.
+    pub async fn admit(&self, sale: SaleId, account: u64, units: u32) -> Admitted {
+        match self.hold(sale, account, units).await {
+            (_, Held::Yes(admitted)) => admitted,
+            (_, other) => panic!("not admitted: {other:?}"),
+        }
+    }
+
+    /// An order that is pending payment.
+    pub async fn pending(&self, sale: SaleId, account: u64, units: u32) -> OrderId {
+        let admitted = self.admit(sale, account, units).await;
+        self.stores
+            .ledger
+            .decide(sale, std::slice::from_ref(&admitted))
+            .await
+            .unwrap();
+        self.stores
+            .stock
+            .decided(sale, &[admitted.order_id])
+            .await
+            .unwrap();
+        admitted.order_id
+    }
+
+    pub async fn available(&self, sale: SaleId) -> u32 {
+        let levels = self.stores.stock.levels(&[sale]).await.unwrap();
+        levels[0].expect("the sale is loaded").available
+    }
+
+    /// Runs SQL that no room of ours has: to plant a fault or turn a clock.
+    pub async fn sql(&self, statement: String) -> u64 {
+        let pool = sqlx::mysql::MySqlPool::connect(&self.database_url)
+            .await
+            .unwrap();
+        let done = sqlx::query(sqlx::AssertSqlSafe(statement))
+            .execute(&pool)
+            .await
+            .unwrap();
+        pool.close().await;
+        done.rows_affected()
+    }
+}
+
+/// Takes worker numbers away, in each world one more, so that no two worlds mint the same sale id:
+/// they share one Redis.
+async fn take_workers(database_url: &str) {
+    static WORLDS: AtomicU16 = AtomicU16::new(0);
+    let pool = sqlx::mysql::MySqlPool::connect(database_url).await.unwrap();
+    for number in 0..WORLDS.fetch_add(1, Ordering::Relaxed) {
+        sqlx::query("INSERT INTO workers VALUES (?, 'another world', 9000000000000)")
+            .bind(number)
+            .execute(&pool)
+            .await
+            .unwrap();
+    }
+    pool.close().await;
+}
+
+pub fn usd(amount_minor: i64) -> Money {
+    Money {
+        amount_minor,
+        currency: "USD".parse().unwrap(),
+    }
+}
+
+/// Waits until `done` says so; the deadline is ten times what it takes on a slow day.
+pub async fn eventually(what: &str, mut done: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !done().await {
+        assert!(
+            started.elapsed() < Duration::from_secs(20),
+            "{what} did not happen in 20 s"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
