@@ -1,26 +1,15 @@
 /** A shopper's whole way: account, purchase, payment, parcel to come. */
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import { signIn, signUp } from './support/account.mjs';
 import { assertQuiet, keepPicture, launch, visit } from './support/browser.mjs';
-import { codeFor, saleIn, shop, skip } from './support/shop.mjs';
+import { saleIn } from './support/shop.mjs';
 
 let browser;
 before(async () => {
-  if (!skip) browser = await launch();
+  browser = await launch();
 });
 after(() => browser?.close());
-
-async function signUp(page) {
-  const address = `shopper-${randomUUID()}@example.com`;
-  await page.getByLabel('E-mail address').fill(address);
-  await page.getByRole('button', { name: 'Send me a code' }).click();
-  await page.getByLabel('Code from the mail').fill(await codeFor(address));
-  await page.getByLabel('Your name').fill('Ada Shopper');
-  await page.getByLabel('Password').fill('a long password');
-  await keepPicture(page, 'sign-up');
-  await page.getByRole('button', { name: 'Make the account' }).click();
-}
 
 async function fillAddress(page) {
   await page.getByLabel('Name', { exact: true }).fill('Ada Shopper');
@@ -30,7 +19,7 @@ async function fillAddress(page) {
   await page.getByLabel('Country').selectOption('DE');
 }
 
-test('a new shopper buys and pays', { skip, timeout: 180_000 }, async () => {
+test('a new shopper buys and pays', { timeout: 180_000 }, async () => {
   const sale = await saleIn('open');
   const { context, page, complaints } = await visit(browser);
 
@@ -40,7 +29,7 @@ test('a new shopper buys and pays', { skip, timeout: 180_000 }, async () => {
   await page.getByRole('button', { name: 'Buy now' }).click();
   await page.waitForURL('**/sign-in?next=*');
   await page.getByRole('link', { name: 'Make an account' }).click();
-  await signUp(page);
+  await signUp(page, () => keepPicture(page, 'sign-up'));
   await page.waitForURL(`**/sales/${sale.slug}*`);
 
   // A second click is harmless.
@@ -83,18 +72,15 @@ test('a new shopper buys and pays', { skip, timeout: 180_000 }, async () => {
   await context.close();
 });
 
-test('a known shopper signs in and out', { skip, timeout: 60_000 }, async () => {
+test('a known shopper signs in and out', { timeout: 60_000 }, async () => {
   const { context, page, complaints } = await visit(browser);
   await page.goto('/orders');
   await page.waitForURL('**/sign-in?next=*');
-  await page.getByLabel('E-mail address').fill(shop.account.contact);
-  await page.getByLabel('Password').fill('not the password');
-  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await signIn(page, 'not the password');
   await page.getByRole('alert').filter({ hasText: 'do not match' }).waitFor();
   await keepPicture(page, 'sign-in-refused');
 
-  await page.getByLabel('Password').fill(shop.account.password);
-  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await signIn(page);
   await page.waitForURL('**/orders');
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByRole('link', { name: 'Sign in' }).waitFor();

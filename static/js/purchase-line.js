@@ -53,6 +53,8 @@ export class PurchaseLine extends HTMLElement {
         break;
       case 'ordering':
         this.#say('It is your turn. Placing your order.');
+        // On its way, it can no longer be called back: the order's page can cancel it.
+        this.#leave.hidden = true;
         break;
       case 'waiting':
         this.#say(whyWaiting(progress.error));
@@ -74,6 +76,7 @@ export class PurchaseLine extends HTMLElement {
   }
 
   #say(/** @type {string} */ text, over = false) {
+    const hidden = this.hidden;
     this.hidden = false;
     this.#words.classList.toggle('notice', over);
     this.#words.classList.toggle('notice-bad', over);
@@ -81,6 +84,7 @@ export class PurchaseLine extends HTMLElement {
     this.#wait.replaceChildren();
     this.#bar.hidden = over;
     this.#leave.hidden = over;
+    if (hidden) this.scrollIntoView({ block: 'nearest' });
   }
 
   #count(/** @type {string} */ text, /** @type {number} */ at_ms) {

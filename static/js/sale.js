@@ -4,7 +4,7 @@ import './count-down.js';
 import { keepLive } from './live-sales.js';
 import { isAbort, ProblemError } from './problem.js';
 import { PurchaseLine } from './purchase-line.js';
-import { recallPurchase } from './purchase-store.js';
+import { forgetPurchase, recallPurchase } from './purchase-store.js';
 import { purchase } from './purchase.js';
 import { currentSession, goToSignIn } from './session.js';
 
@@ -28,7 +28,9 @@ const sale_id = sale.dataset.sale ?? '';
 let running = null;
 
 function showButton() {
-  button.disabled = running !== null || !CAN_BUY.includes(sale.dataset.state ?? '');
+  button.disabled = !CAN_BUY.includes(sale.dataset.state ?? '');
+  // Not `disabled` while it works: the keyboard's focus would be lost.
+  button.setAttribute('aria-disabled', String(running !== null));
   quantity.disabled = running !== null;
 }
 
@@ -93,8 +95,16 @@ form.addEventListener('submit', (event) => {
   event.preventDefault();
   buy();
 });
-line.addEventListener('leave', () => running?.abort());
-sale.addEventListener('sale-state', showButton);
+line.addEventListener('leave', () => {
+  running?.abort();
+  forgetPurchase(sale_id);
+  button.focus();
+});
+sale.addEventListener('sale-state', () => {
+  showButton();
+  // What stopped the last purchase is no news any more.
+  if (!running) line.hidden = true;
+});
 // Coming back with the browser's own button finds the page as it was left.
 window.addEventListener('pageshow', (event) => {
   if (event.persisted) line.hidden = true;

@@ -1,0 +1,68 @@
+/** Every page by axe's rules for WCAG 2.2 AA, in light and dark, and by keyboard alone. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import axe from 'axe-core';
+import { signIn } from './support/account.mjs';
+import { launch, visit } from './support/browser.mjs';
+import { saleIn } from './support/shop.mjs';
+
+const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser?.close());
+
+async function assertAccessible(page) {
+  await page.evaluate(axe.source);
+  const run = (rules) => globalThis.axe.run({ runOnly: rules });
+  const { passes, violations } = await page.evaluate(run, RULES);
+  assert.ok(passes.length > 10, 'the rules were applied');
+  const found = violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ target, failureSummary }) => `${page.url()} ${id} ${target}: ${failureSummary}`),
+  );
+  assert.deepEqual(found, []);
+}
+
+for (const colorScheme of ['light', 'dark']) {
+  test(`pages can be read by everybody, ${colorScheme}`, { timeout: 120_000 }, async () => {
+    const sale = await saleIn('open');
+    const options = { colorScheme, reducedMotion: 'reduce' };
+    const { context, page } = await visit(browser, options);
+    for (const path of ['/', `/sales/${sale.slug}`, '/sign-up', '/reset', '/nowhere']) {
+      await page.goto(path);
+      await assertAccessible(page);
+    }
+    await page.goto('/orders');
+    await page.waitForURL('**/sign-in?next=*');
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await page.getByText('Please fill this in.').first().waitFor();
+    await assertAccessible(page);
+    await signIn(page);
+    await page.waitForURL('**/orders');
+    await page.getByText('Looking up your orders.').waitFor({ state: 'detached' });
+    await assertAccessible(page);
+    await context.close();
+  });
+}
+
+test('the keyboard reaches the content first and the button next', { timeout: 60_000 }, async () => {
+  const sale = await saleIn('open');
+  const { context, page } = await visit(browser);
+  await page.goto(`/sales/${sale.slug}`);
+  await page.getByRole('button', { name: 'Buy now' }).and(page.locator(':enabled')).waitFor();
+  await page.keyboard.press('Tab');
+  const skipLink = page.getByRole('link', { name: 'Skip to the content' });
+  assert.ok(await skipLink.evaluate((link) => link === document.activeElement));
+  await page.keyboard.press('Enter');
+  for (const expected of ['All sales', 'Quantity', 'Buy now']) {
+    await page.keyboard.press('Tab');
+    const reached = await page.evaluate(() => {
+      const element = document.activeElement;
+      return element.labels?.[0]?.innerText || element.innerText;
+    });
+    assert.equal(reached.trim(), expected);
+  }
+  await context.close();
+});
