@@ -1,1 +1,2 @@
-//! Empty so far.
+//! Tests of the whole system, as its users meet it: `tests/it` over HTTP, `browser/` in a browser.
+//! The library itself is empty.

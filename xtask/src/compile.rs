@@ -9,7 +9,16 @@ pub const COMPONENTS: [&str; 3] = ["pages", "gate", "relay"];
 /// What components are compiled for.
 pub const COMPONENT_TARGET: &str = "wasm32-wasip2";
 
-/// Builds all; cargo tells its progress on standard error.
+/// Builds everything that tests run, with the features that `cargo test` will ask for: other
+/// features of one shared crate would have wasmtime compiled twice.
+pub fn for_tests() -> anyhow::Result<()> {
+    let mut native = workspace::cargo();
+    native.args(["build", "--workspace", "--exclude", "edge-probe", "--all-targets"]);
+    tool::run_quiet(native)?;
+    components(&COMPONENTS)
+}
+
+/// Builds all that a system runs; cargo tells its progress on standard error.
 pub fn all() -> anyhow::Result<()> {
     let mut native = workspace::cargo();
     native.arg("build");

@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use crate::servers::{Server, Servers, Setting, ports};
 use account::Account;
-use programs::Programs;
+use programs::{Cli, Programs};
 use secrets::Secrets;
 use shop::Sale;
 
@@ -32,6 +32,8 @@ pub struct Options {
     pub edge_port: EdgePort,
     /// Without items, sales and accounts.
     pub empty: bool,
+    /// Variables of the edge app beside those every system sets: name and value.
+    pub edge_variables: Vec<(String, String)>,
 }
 
 /// How much a port matters.
@@ -65,6 +67,8 @@ pub struct Addresses {
 /// A running system. Dropping stops it.
 pub struct System {
     addresses: Addresses,
+    cli: Cli,
+    environment_file: PathBuf,
     /// In the order they started.
     running: Vec<Server>,
     // Dropped after what uses it.
@@ -99,8 +103,10 @@ impl System {
             &secrets,
             &stores,
             edge_port.local_addr()?.port(),
+            &options.edge_variables,
         )?;
         let cli = programs.cli();
+        let environment_file = cli.write_environment(&data)?;
         cli.run(&["migrate"])?;
         say("database migrated");
 
@@ -108,6 +114,8 @@ impl System {
         let addresses = programs.addresses(&stores);
         let mut system = Self {
             addresses,
+            cli,
+            environment_file,
             running: Vec::new(),
             stores,
         };
@@ -121,8 +129,8 @@ impl System {
             system.running.push(server);
         }
         if !options.empty {
-            system.addresses.account = Some(account::demo(&data, &cli, &secrets)?);
-            system.addresses.sales = shop::demo(&cli)?;
+            system.addresses.account = Some(account::demo(&data, &system.cli, &secrets)?);
+            system.addresses.sales = shop::demo(&system.cli)?;
             say("shop furnished");
         }
         Ok(system)
@@ -140,6 +148,21 @@ impl System {
     /// Where everything is.
     pub fn addresses(&self) -> &Addresses {
         &self.addresses
+    }
+
+    /// Runs `doorbuster` on this system and gives what it printed; an error if it failed.
+    pub fn doorbuster(&self, args: &[&str]) -> anyhow::Result<String> {
+        self.cli.run(args)
+    }
+
+    /// The operator's command line.
+    pub fn command_line(&self) -> &Path {
+        self.cli.program()
+    }
+
+    /// The settings the command line needs, for a shell to read.
+    pub fn environment_file(&self) -> &Path {
+        &self.environment_file
     }
 
     /// The stores, for tests that stop and start them.

@@ -75,7 +75,7 @@ impl Test {
 }
 
 fn build() -> anyhow::Result<()> {
-    compile::all()?;
+    compile::for_tests()?;
     // A component that tests of the edge host talk to.
     if workspace::has_package("edge-probe")? {
         compile::components(&["edge-probe"])?;
@@ -106,7 +106,9 @@ fn cargo_test(
     count: &mut Count,
 ) -> anyhow::Result<()> {
     let mut command = workspace::cargo();
-    command.args(["test", "--no-fail-fast"]).args(args);
+    command.args(["test", "--no-fail-fast", "--workspace"]);
+    // The probe is a component for the edge host's tests and has none of its own.
+    command.args(["--exclude", "edge-probe"]).args(args);
     command.envs(environment.iter().map(|(key, value)| (key, value)));
     let status = tool::run_lines(command, |line| {
         println!("{line}");

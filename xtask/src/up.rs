@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::install::{self, Purpose};
 use crate::servers::ports;
-use crate::system::{Addresses, EdgePort, Options, System};
+use crate::system::{EdgePort, Options, System};
 use crate::{compile, interrupt, workspace};
 
 /// Where the edge listens if nobody else does.
@@ -52,11 +52,12 @@ impl Up {
                 .edge_port
                 .map_or(EdgePort::Rather(EDGE_PORT), EdgePort::Must),
             empty: self.empty,
+            edge_variables: Vec::new(),
         })?;
         if self.json {
             println!("{}", serde_json::to_string(system.addresses())?);
         } else {
-            welcome(system.addresses());
+            welcome(&system);
         }
         while !interrupt::requested() {
             system.check()?;
@@ -67,7 +68,8 @@ impl Up {
     }
 }
 
-fn welcome(addresses: &Addresses) {
+fn welcome(system: &System) {
+    let addresses = system.addresses();
     println!("\nDoorbuster is open.\n");
     println!("  Shop      {}", addresses.edge_url);
     println!("  Mailbox   {}/mailbox", addresses.sandbox_url);
@@ -75,5 +77,10 @@ fn welcome(addresses: &Addresses) {
     if let Some(account) = &addresses.account {
         println!("  Sign in   {}  {}", account.contact, account.password);
     }
+    println!(
+        "\n  Operate   set -a; . {}; set +a",
+        system.environment_file().display()
+    );
+    println!("            {} audit", system.command_line().display());
     println!("\nCtrl-C stops everything.");
 }

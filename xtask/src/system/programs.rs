@@ -1,6 +1,8 @@
 //! Our own programs: their ports, their command lines and what they are told by the environment.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -48,6 +50,7 @@ impl Programs {
         secrets: &Secrets,
         stores: &Servers,
         edge: u16,
+        edge_variables: &[(String, String)],
     ) -> anyhow::Result<Self> {
         let mut programs = Self {
             data: data.to_owned(),
@@ -65,7 +68,7 @@ impl Programs {
             payments_webhook_secret: secrets.payments_webhook_secret.clone(),
         };
         programs.origin_environment = programs.for_origin(secrets, stores);
-        programs.edge_environment = programs.for_edge(secrets, stores);
+        programs.edge_environment = programs.for_edge(secrets, stores, edge_variables);
         Ok(programs)
     }
 
@@ -184,21 +187,51 @@ impl Programs {
             .to_vec()
     }
 
-    fn for_edge(&self, secrets: &Secrets, stores: &Servers) -> Vec<(String, String)> {
+    fn for_edge(
+        &self,
+        secrets: &Secrets,
+        stores: &Servers,
+        more: &[(String, String)],
+    ) -> Vec<(String, String)> {
         let variables = [
             ("POP_ID", POP.to_owned()),
             ("POP_SECRET", secrets.pop_secret.clone()),
             ("ORIGIN_URL", url(self.origin_edge)),
             ("POP_REDIS_URL", stores.pop_redis_url()),
             ("SITE_URL", url(self.edge)),
-        ];
+            ("CHECKOUT_ORIGINS", url(self.sandbox_http)),
+        ]
+        .map(|(key, value)| (key.to_owned(), value));
+        let variables = variables.into_iter().chain(more.iter().cloned());
         variables
             .map(|(key, value)| (format!("SPIN_VARIABLE_{key}"), value))
-            .to_vec()
+            .collect()
     }
 }
 
 impl Cli {
+    /// Where the program is.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Writes the settings for a shell; only its owner can read them.
+    pub fn write_environment(&self, data: &Path) -> anyhow::Result<PathBuf> {
+        let path = data.join("doorbuster.env");
+        let lines = self
+            .environment
+            .iter()
+            .map(|(key, value)| format!("{key}='{value}'\n"));
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&path)?
+            .write_all(lines.collect::<String>().as_bytes())?;
+        Ok(path)
+    }
+
     /// Runs a command and gives what it printed, without the last line end.
     pub fn run(&self, args: &[&str]) -> anyhow::Result<String> {
         let output = Command::new(&self.program)

@@ -22,6 +22,7 @@ pub fn run(count: &mut Count) -> anyhow::Result<()> {
         data: data.path().to_owned(),
         edge_port: EdgePort::Any,
         empty: false,
+        edge_variables: Vec::new(),
     };
     let mut system = System::start(&options)?;
     let mut command = spawner::command("node");

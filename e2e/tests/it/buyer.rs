@@ -1,0 +1,181 @@
+//! A shopper with a program instead of a browser.
+
+use crate::shop::eventually;
+use kernel::challenge::{self, Challenge};
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::{Value, json};
+use std::net::Ipv4Addr;
+use xtask::system::Addresses;
+
+pub struct Buyer {
+    client: Client,
+    site: String,
+    sandbox: String,
+    cookie: Option<String>,
+    pub token: Option<String>,
+}
+
+pub type Answer = (u16, Value);
+
+impl Buyer {
+    /// Somebody at 127.x.y.z who is not signed in.
+    pub fn new(addresses: &Addresses, number: u32) -> Self {
+        // 127.1.0.1 and on, four addresses apart at most: one network of /32 each.
+        let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 1, 0, 1)) + number);
+        let client = Client::builder().local_address(std::net::IpAddr::V4(address));
+        Self {
+            client: client
+                .redirect(reqwest::redirect::Policy::none())
+                .build()
+                .unwrap(),
+            site: addresses.edge_url.clone(),
+            sandbox: addresses.sandbox_url.clone(),
+            cookie: None,
+            token: None,
+        }
+    }
+
+    pub fn signed_in(addresses: &Addresses, number: u32, cookie: String) -> Self {
+        Self {
+            cookie: Some(cookie),
+            ..Self::new(addresses, number)
+        }
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.client.request(method, format!("{}{path}", self.site));
+        let request = request.header("origin", &self.site);
+        match &self.cookie {
+            Some(cookie) => request.header("cookie", cookie),
+            None => request,
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        read(self.request(Method::GET, path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        read(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// Solves a challenge of this purpose and gives the answer.
+    pub async fn challenge(&self, purpose: &str, sale: &str) -> String {
+        let path = format!("/gate/challenges?purpose={purpose}&sale_id={sale}");
+        let (status, body) = self.get(&path).await;
+        assert_eq!(status, 200, "{body}");
+        let challenge: Challenge = serde_json::from_value(body).unwrap();
+        let solution = challenge::solve(&challenge, 1_000_000).expect("it can be solved");
+        challenge::answer(challenge, solution)
+    }
+
+    /// Signs up with the code from the mailbox.
+    pub async fn sign_up(&mut self, contact: &str) -> Answer {
+        let challenge = self.challenge("code", "").await;
+        let body = json!({ "contact": contact, "purpose": "register", "challenge": challenge });
+        let (status, ticket) = self.post("/api/accounts/codes", &body).await;
+        assert_eq!(status, 202, "{ticket}");
+        let code = self.mailed_code(contact).await;
+        let body = json!({
+            "ticket": ticket["ticket"], "code": code, "name": "Ada", "password": "correct horse",
+        });
+        let request = self.request(Method::POST, "/api/accounts").json(&body);
+        let answer = request.send().await.unwrap();
+        let cookie = answer
+            .headers()
+            .get("set-cookie")
+            .map(|value| value.to_str().unwrap());
+        self.cookie = cookie.map(|cookie| cookie.split(';').next().unwrap().to_owned());
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    async fn mailed_code(&self, contact: &str) -> String {
+        let mut code = None;
+        eventually("the mail", async || {
+            let mailbox = format!("{}/mailbox?to={contact}", self.sandbox);
+            let mailbox: Value = reqwest::get(mailbox).await.unwrap().json().await.unwrap();
+            code = mailbox["messages"][0]["code"].as_str().map(str::to_owned);
+            code.is_some()
+        })
+        .await;
+        code.unwrap()
+    }
+
+    /// Asks for a purchase token; keeps the one it gets.
+    pub async fn ask_for_token(&mut self, sale: &str) -> Answer {
+        let challenge = self.challenge("token", sale).await;
+        let path = format!("/gate/sales/{sale}/tokens");
+        let (status, body) = self.post(&path, &json!({ "challenge": challenge })).await;
+        if let Some(token) = body["token"].as_str() {
+            self.token = Some(token.to_owned());
+        }
+        (status, body)
+    }
+
+    /// Asks until there is a token or none to be had. Being told to wait is waited out.
+    pub async fn get_token(&mut self, sale: &str) -> Answer {
+        for _ in 0..200 {
+            let answer = self.ask_for_token(sale).await;
+            if !matches!(answer.0, 429 | 503) {
+                return answer;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        panic!("no token in 200 tries");
+    }
+
+    pub async fn place(&self, sale: &str, quantity: u32) -> Answer {
+        let request = self.request(Method::POST, "/api/orders");
+        let request = match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        read(request.json(&json!({ "sale_id": sale, "quantity": quantity }))).await
+    }
+
+    /// Waits until the order is in this state.
+    pub async fn wait_for(&self, order: &str, state: &str) -> Value {
+        let mut last = Value::Null;
+        eventually(state, async || {
+            let (status, body) = self.get(&format!("/api/orders/{order}")).await;
+            last = body;
+            status == 200 && last["state"] == state
+        })
+        .await;
+        last
+    }
+
+    /// Begins the payment and settles it at the provider's checkout page.
+    pub async fn pay(&self, order: &str, outcome: &str) -> Answer {
+        let ship_to = json!({
+            "name": "Ada", "lines": ["Main Street 1"], "postcode": "12345", "city": "Town",
+            "country": "DE",
+        });
+        let path = format!("/api/orders/{order}/payment");
+        let answer = self.post(&path, &json!({ "ship_to": ship_to })).await;
+        if let Some(checkout) = answer.1["checkout_url"].as_str() {
+            let form = self.client.post(checkout).form(&[("outcome", outcome)]);
+            assert_eq!(form.send().await.unwrap().status(), 303);
+        }
+        answer
+    }
+}
+
+pub async fn read(request: RequestBuilder) -> Answer {
+    let answer = request.send().await.expect("the edge answers");
+    let status = answer.status().as_u16();
+    (
+        status,
+        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or(Value::Null),
+    )
+}
+
+#[track_caller]
+pub fn assert_problem(answer: &Answer, status: u16, word: &str) {
+    let kind = format!("/problems/{word}");
+    assert_eq!(
+        (answer.0, answer.1["type"].as_str()),
+        (status, Some(kind.as_str())),
+        "{answer:?}"
+    );
+}
