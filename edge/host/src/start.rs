@@ -86,10 +86,11 @@ impl Plan<'_> {
             .await
             .with_context(|| format!("cannot listen on {address}"))?;
         let address = listener.local_addr()?;
-        let stop = stop_signal()?;
         let _lock = lock(self.data)?;
         let stores = open_stores(self.config, &app, self.data)?;
         let server = self.build(app, &self.data.join("files"), &stores, address)?;
+        // Until here a signal simply ends the process: there is nothing to finish.
+        let stop = stop_signal()?;
         tracing::info!("listening on http://{address}");
         if !server.serve(listener, stop).await {
             tracing::warn!("some requests were cut off");
