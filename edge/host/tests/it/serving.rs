@@ -3,7 +3,6 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
-    thread,
 };
 
 use crate::{
@@ -74,21 +73,30 @@ fn a_request_without_a_clear_host_is_refused() {
 
 #[test]
 fn a_stop_finishes_what_is_in_flight() {
-    let app = App::new("key_value_stores = [\"default\"]", "");
+    let app = App::new("", "");
     let host = app.start();
-    let address = host.address;
-    thread::scope(|scope| {
-        let slow = scope.spawn(|| host.tell("sleep?1500"));
-        let stream = scope.spawn(|| host.tell("stream?30"));
-        // Both are being served when a third was: the listener takes them in order.
-        host.tell("sleep?100");
-        host.terminate();
-        wait_for("the listener to close", || {
-            TcpStream::connect(address).is_err()
-        });
-        assert_eq!(slow.join().unwrap(), "slept");
-        assert!(stream.join().unwrap().ends_with("29\n"));
+    let mut started = ["sleep?1500", "stream?30"].map(|command| {
+        let mut stream = connect(host.address);
+        let head = format!("GET /probe/x/{command} HTTP/1.1\r\nhost: shop\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
     });
+    // Both are being served when a third was: the listener takes them in order.
+    host.tell("sleep?200");
+    host.terminate();
+    wait_for("the listener to close", || {
+        TcpStream::connect(host.address).is_err()
+    });
+    let answers = started.each_mut().map(|stream| {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    assert!(answers[0].contains("slept"), "{answers:?}");
+    assert!(
+        answers[1].contains("29\n") && answers[1].ends_with("\r\n0\r\n\r\n"),
+        "{answers:?}"
+    );
     assert!(host.wait().success());
 }
 
