@@ -51,7 +51,7 @@ fn explain(path: &str, error: &serde_json::Error) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::OrderRequest;
+    use crate::wire::{OrderRequest, PaymentRequest};
 
     #[test]
     fn what_is_wrong_is_named() {
@@ -72,5 +72,13 @@ mod tests {
         field(r#"{"sale_id":"5","quantity":"1"}"#, "quantity");
         field(r#"{"sale_id":5,"quantity":1}"#, "sale_id");
         assert!(parse::<OrderRequest>(order.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_field_inside_another_is_named_with_its_path() {
+        let body =
+            r#"{"ship_to":{"name":"A","lines":[7],"postcode":"","city":"B","country":"DE"}}"#;
+        let problem = parse::<PaymentRequest>(body.as_bytes()).unwrap_err();
+        assert_eq!(problem.errors[0].field, "ship_to.lines[0]");
     }
 }

@@ -34,7 +34,7 @@ pub enum ConnectError {
     #[error("DOORBUSTER_NATS_URL: no connection to NATS")]
     Queue(#[from] QueueError),
     /// No worker number.
-    #[error("no worker number for new ids")]
+    #[error("no worker number for new ids; has `doorbuster migrate` been run?")]
     Ids(#[from] IdError),
 }
 

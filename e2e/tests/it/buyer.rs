@@ -62,9 +62,15 @@ impl Buyer {
     /// Solves a challenge of this purpose and gives the answer.
     pub async fn challenge(&self, purpose: &str, sale: &str) -> String {
         let path = format!("/gate/challenges?purpose={purpose}&sale_id={sale}");
-        let (status, body) = self.get(&path).await;
-        assert_eq!(status, 200, "{body}");
-        let challenge: Challenge = serde_json::from_value(body).unwrap();
+        let mut answer = (0, Value::Null);
+        // An instance of the gate may not know a sale that another of the relay knows already.
+        eventually("the challenge", async || {
+            answer = self.get(&path).await;
+            answer.0 != 404
+        })
+        .await;
+        assert_eq!(answer.0, 200, "{answer:?}");
+        let challenge: Challenge = serde_json::from_value(answer.1).unwrap();
         let solution = challenge::solve(&challenge, 1_000_000).expect("it can be solved");
         challenge::answer(challenge, solution)
     }
@@ -116,7 +122,7 @@ impl Buyer {
     pub async fn get_token(&mut self, sale: &str) -> Answer {
         for _ in 0..200 {
             let answer = self.ask_for_token(sale).await;
-            if !matches!(answer.0, 429 | 503) {
+            if !matches!(answer.0, 404 | 429 | 503) {
                 return answer;
             }
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
