@@ -121,7 +121,7 @@ impl PaymentSettings {
     /// Reads `DOORBUSTER_PAYMENTS_URL`, `_PAYMENTS_API_KEY` and `_PAYMENTS_WEBHOOK_SECRET`.
     pub fn read(reader: &mut Reader) -> Self {
         Self {
-            url: reader.url("PAYMENTS_URL", &["http", "https"]),
+            url: reader.url("PAYMENTS_URL", &["http"]),
             api_key: Secret(reader.required("PAYMENTS_API_KEY", "our key at the provider")),
             webhook_secret: Secret(
                 reader.required("PAYMENTS_WEBHOOK_SECRET", "what webhooks are signed with"),

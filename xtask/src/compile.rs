@@ -13,7 +13,13 @@ pub const COMPONENT_TARGET: &str = "wasm32-wasip2";
 /// features of one shared crate would have wasmtime compiled twice.
 pub fn for_tests() -> anyhow::Result<()> {
     let mut native = workspace::cargo();
-    native.args(["build", "--workspace", "--exclude", "edge-probe", "--all-targets"]);
+    native.args([
+        "build",
+        "--workspace",
+        "--exclude",
+        "edge-probe",
+        "--all-targets",
+    ]);
     tool::run_quiet(native)?;
     components(&COMPONENTS)
 }

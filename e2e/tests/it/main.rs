@@ -1,4 +1,10 @@
 //! The whole system over HTTP: edge, origin, stores and the outside world, all of them real.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, in its helpers too"
+)]
 
 mod buyer;
 mod shop;

@@ -79,15 +79,17 @@ impl Ledger {
     /// Accounts whose units of a sale are not those of their live orders, or over the limit.
     pub async fn limit_findings(&self) -> Result<Vec<Finding>> {
         let rows = sqlx::query!(
-            r#"SELECT holders.sale_id, holders.account_id, holders.units, sales.limit_per_account,
-                 CAST(COALESCE((SELECT SUM(quantity) FROM orders
-                                WHERE orders.sale_id = holders.sale_id
-                                  AND orders.account_id = holders.account_id
-                                  AND orders.state NOT IN
-                                      ('refused', 'cancelled', 'expired', 'refunded')), 0) AS SIGNED)
-                     AS "in_orders!: i64"
-               FROM sale_accounts AS holders JOIN sales ON sales.id = holders.sale_id
-               HAVING units > limit_per_account OR units <> `in_orders!: i64` LIMIT 100"#
+            r#"SELECT sale_id, account_id, units, limit_per_account, in_orders AS "in_orders!: i64"
+               FROM (SELECT sale_accounts.sale_id, sale_accounts.account_id, sale_accounts.units,
+                       sales.limit_per_account,
+                       CAST(COALESCE((SELECT SUM(quantity) FROM orders
+                                      WHERE orders.sale_id = sale_accounts.sale_id
+                                        AND orders.account_id = sale_accounts.account_id
+                                        AND orders.state NOT IN
+                                            ('refused', 'cancelled', 'expired', 'refunded')), 0)
+                            AS SIGNED) AS in_orders
+                     FROM sale_accounts JOIN sales ON sales.id = sale_accounts.sale_id) AS holders
+               WHERE units > limit_per_account OR units <> in_orders LIMIT 100"#
         );
         let rows = rows.fetch_all(&self.pool).await?;
         let finding = rows.into_iter().map(|row| {

@@ -1,203 +1,14 @@
 //! The edge and webhooks listeners: who is let in, and what each refusal says.
 
-use crate::support::World;
+use crate::site::{Call, GET, Site, assert_problem, read};
 use axum::body::Body;
-use axum::http::{Request, Response};
-use ed25519_dalek::SigningKey;
-use http_body_util::BodyExt;
-use kernel::ids::{AccountId, OrderId, SaleId};
-use kernel::keys::PopKeys;
-use kernel::lease::{LeaseGrant, LeaseRequest};
-use kernel::pop_signature::{
-    CLIENT_HEADER, NONCE_HEADER, POP_HEADER, SIGNATURE_HEADER, Signed, TIME_HEADER, signature,
-};
+use axum::http::Request;
+use kernel::ids::{AccountId, LeaseId, OrderId};
+use kernel::pop_signature::POP_HEADER;
 use kernel::token::{PurchaseToken, mint};
-use origin::accounts::Accounts;
-use origin::http::{Origin, edge_routes, webhook_routes};
-use origin::payments::Provider;
-use origin::settings::{AccountSettings, HttpSettings, PaymentSettings, Secret};
-use serde_json::{Value, json};
-use std::sync::Arc;
+use origin::http::webhook_routes;
+use serde_json::json;
 use tower::ServiceExt;
-
-struct Site {
-    world: World,
-    origin: Arc<Origin>,
-    keys: PopKeys,
-    accounts: Accounts,
-}
-
-/// A request through the PoP.
-struct Call<'a> {
-    method: &'a str,
-    path: &'a str,
-    cookie: Option<&'a str>,
-    token: Option<&'a str>,
-    body: String,
-}
-
-const GET: Call = Call {
-    method: "GET",
-    path: "/",
-    cookie: None,
-    token: None,
-    body: String::new(),
-};
-
-impl Site {
-    async fn new() -> Self {
-        let world = World::new().await;
-        let keys = PopKeys::derive("pop-1", &"5a".repeat(32)).unwrap();
-        let account_settings = AccountSettings {
-            session_key: SigningKey::from_bytes(&[7; 32]),
-            smtp_url: Secret("smtp://127.0.0.1:9".into()),
-            mail_from: "Shop <shop@example.test>".into(),
-        };
-        let stores = world.stores.clone();
-        let (ledger, ids) = (stores.ledger.clone(), stores.ids.clone());
-        let accounts = Accounts::new(&account_settings, ledger, &stores.stock, ids).unwrap();
-        let payments = PaymentSettings {
-            url: "http://127.0.0.1:9".into(),
-            api_key: Secret("key".into()),
-            webhook_secret: Secret("secret".into()),
-        };
-        let http = HttpSettings {
-            edge_listen: ([127, 0, 0, 1], 0).into(),
-            webhooks_listen: ([127, 0, 0, 1], 0).into(),
-            ops_listen: ([127, 0, 0, 1], 0).into(),
-            pops: [("pop-1".to_owned(), keys.clone())].into(),
-            public_url: "http://127.0.0.1:8080".into(),
-        };
-        let provider = Provider::new(payments.clone(), &http.public_url).unwrap();
-        let origin = Origin::new(stores, accounts.clone(), provider, http, payments);
-        Self {
-            world,
-            origin,
-            keys,
-            accounts,
-        }
-    }
-
-    async fn cookie(&self, account: u64) -> String {
-        let open = self
-            .accounts
-            .sessions()
-            .open(AccountId(account))
-            .await
-            .unwrap();
-        open.cookie.split(';').next().unwrap().to_owned()
-    }
-
-    fn signed(&self, call: &Call<'_>) -> Request<Body> {
-        let authorization = call
-            .token
-            .map(|token| format!("Bearer {token}"))
-            .unwrap_or_default();
-        let signed = Signed {
-            time: origin::now(),
-            nonce: "n",
-            method: call.method,
-            path_and_query: call.path,
-            authorization: &authorization,
-            client: "127.0.0.1",
-            body: call.body.as_bytes(),
-        };
-        let mut request = Request::builder()
-            .method(call.method)
-            .uri(call.path)
-            .header(POP_HEADER, "pop-1")
-            .header(TIME_HEADER, signed.time.0)
-            .header(NONCE_HEADER, "n")
-            .header(CLIENT_HEADER, "127.0.0.1")
-            .header(SIGNATURE_HEADER, signature(&self.keys, &signed))
-            .header("content-type", "application/json");
-        if call.token.is_some() {
-            request = request.header("authorization", &authorization);
-        }
-        if let Some(cookie) = call.cookie {
-            request = request.header("cookie", cookie);
-        }
-        request.body(Body::from(call.body.clone())).unwrap()
-    }
-
-    async fn send(&self, request: Request<Body>) -> (u16, Value) {
-        read(
-            edge_routes(self.origin.clone())
-                .oneshot(request)
-                .await
-                .unwrap(),
-        )
-        .await
-    }
-
-    async fn call(&self, call: Call<'_>) -> (u16, Value) {
-        self.send(self.signed(&call)).await
-    }
-
-    async fn token(&self, sale: SaleId, account: u64) -> String {
-        let want = LeaseRequest {
-            sale_id: sale,
-            generation: "g".into(),
-            want: 1,
-        };
-        let body = serde_json::to_string(&want).unwrap();
-        let lease = Call {
-            method: "POST",
-            path: "/internal/leases",
-            body,
-            ..GET
-        };
-        let (status, grant) = self.call(lease).await;
-        assert_eq!(status, 200, "{grant}");
-        let grant: LeaseGrant = serde_json::from_value(grant).unwrap();
-        assert_eq!(grant.count, 1);
-        mint(
-            &self.keys,
-            &PurchaseToken {
-                account: AccountId(account),
-                sale,
-                slot: grant.first_slot,
-                lease: grant.lease_id,
-                not_before: origin::now(),
-                expires_at: origin::now().plus_seconds(120),
-            },
-        )
-    }
-
-    async fn place(&self, cookie: &str, token: Option<&str>, body: Value) -> (u16, Value) {
-        let (cookie, body) = (Some(cookie), body.to_string());
-        self.call(Call {
-            method: "POST",
-            path: "/api/orders",
-            cookie,
-            token,
-            body,
-        })
-        .await
-    }
-}
-
-async fn read(response: Response<Body>) -> (u16, Value) {
-    let status = response.status().as_u16();
-    let problem = response
-        .headers()
-        .get("content-type")
-        .is_some_and(|value| value == "application/problem+json");
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    assert_eq!(problem, status >= 400, "{status} {body}");
-    (status, body)
-}
-
-#[track_caller]
-fn assert_problem(answer: &(u16, Value), status: u16, word: &str) {
-    let kind = format!("/problems/{word}");
-    assert_eq!(
-        (answer.0, answer.1["type"].as_str()),
-        (status, Some(kind.as_str())),
-        "{answer:?}"
-    );
-}
 
 #[tokio::test]
 async fn nothing_is_answered_that_no_pop_has_signed() {
@@ -342,7 +153,7 @@ async fn a_token_of_a_lease_that_ended_and_an_early_one_are_refused() {
             account: AccountId(1),
             sale,
             slot: OrderId(1),
-            lease: kernel::ids::LeaseId(1),
+            lease: LeaseId(1),
             not_before: origin::now().plus_seconds(5),
             expires_at: origin::now().plus_seconds(120),
         },

@@ -1,6 +1,13 @@
 //! The origin's rooms against real servers. `cargo xtask test` starts the servers and says where
 //! they are; each test has a database, a stream and sale ids of its own.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, in its helpers too"
+)]
 
+mod site;
 mod support;
 
 mod audit;

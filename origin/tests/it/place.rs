@@ -94,11 +94,11 @@ async fn a_release_of_an_older_count_is_dropped_and_of_a_newer_one_kept() {
     let sale = world.sale(1, 1).await;
     let order = world.admit(sale, 1, 1).await;
     let stock = &world.stores.stock;
-    let older = stock
+    let outdated = stock
         .release(sale, order.order_id, order.epoch - 1)
         .await
         .unwrap();
-    assert_eq!(older, Released::Done);
+    assert_eq!(outdated, Released::Done);
     let newer = stock
         .release(sale, order.order_id, order.epoch + 1)
         .await
