@@ -9,6 +9,7 @@ mod serve;
 
 mod pop;
 mod session;
+mod trace;
 
 mod accounts;
 mod internal;

@@ -35,8 +35,8 @@ async fn a_shopper_signs_up_buys_and_pays() {
     let id = order["order_id"].as_str().unwrap();
     let pending = buyer.wait_for(id, "pending_payment").await;
     assert!(pending["expires_at_ms"].is_i64(), "{pending}");
-    let (again, same) = buyer.place(&sale, 1).await;
-    assert_eq!((again, same["order_id"].as_str()), (202, Some(id)));
+    let (again, repeated) = buyer.place(&sale, 1).await;
+    assert_eq!((again, repeated["order_id"].as_str()), (202, Some(id)));
 
     assert_eq!(buyer.pay(id, "decline").await.0, 201);
     let (status, started) = buyer.pay(id, "pay").await;

@@ -3,10 +3,10 @@
 //! Invariant: every route lies behind the PoP's signature, the unknown ones too.
 
 use super::answer::Failure;
-use super::{Shared, accounts, internal, orders, payments, pop};
+use super::{Shared, accounts, internal, orders, payments, pop, trace};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use kernel::problem::ProblemKind;
 use kernel::wire::BODY_BYTES_MAX;
@@ -32,5 +32,6 @@ pub(super) fn routes(origin: Shared) -> Router {
         .method_not_allowed_fallback(async || Failure::from(ProblemKind::MethodNotAllowed))
         .layer(from_fn_with_state(origin.clone(), pop::authenticate))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn(trace::trace))
         .with_state(origin)
 }

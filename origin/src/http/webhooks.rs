@@ -3,13 +3,14 @@
 //! Invariant: an event is acted on once and acknowledged only after its effect is committed.
 
 use super::answer::{Answer, Failure};
-use super::{Shared, body};
+use super::{Shared, body, trace};
 use crate::ledger::Settled;
 use crate::ops::metrics::METRICS;
 use crate::payments;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
+use axum::middleware::from_fn;
 use axum::routing::post;
 use kernel::problem::{Problem, ProblemKind};
 use kernel::wire::BODY_BYTES_MAX;
@@ -21,6 +22,7 @@ pub(super) fn routes(origin: Shared) -> Router {
         .route("/webhooks/sandbox", post(sandbox))
         .fallback(async || Failure::from(ProblemKind::UnknownPath))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn(trace::trace))
         .with_state(origin)
 }
 
