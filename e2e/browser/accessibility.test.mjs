@@ -40,7 +40,7 @@ for (const colorScheme of ['light', 'dark']) {
     await page.getByText('Please fill this in.').first().waitFor();
     await assertAccessible(page);
     await signIn(page);
-    await page.waitForURL('**/orders');
+    await page.waitForURL(({ pathname }) => pathname === '/orders');
     await page.getByText('Looking up your orders.').waitFor({ state: 'detached' });
     await assertAccessible(page);
     await context.close();

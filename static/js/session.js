@@ -16,6 +16,8 @@ const SIGNED_IN_FOR_MS = 240_000;
 
 /** @type {Promise<SignedIn | null> | null} */
 let asking = null;
+/** How often this page learned who is signed in. */
+let learned = 0;
 
 /** @returns {Known | null} */
 function recall() {
@@ -29,6 +31,7 @@ function recall() {
 
 /** @param {SignedIn | null} signed_in */
 export function remember(signed_in) {
+  learned += 1;
   const until_ms = Date.now() + (signed_in ? SIGNED_IN_FOR_MS : SIGNED_OUT_FOR_MS);
   try {
     const before = recall()?.signed_in?.account.id;
@@ -48,6 +51,7 @@ function forgetPurchases() {
 }
 
 async function ask() {
+  const before = learned;
   const response = await fetch('/api/session', { headers: { accept: 'application/json' } });
   if (response.ok) {
     const signed_in = await response.json();
@@ -55,7 +59,8 @@ async function ask() {
     return signed_in;
   }
   if (response.status !== 401) throw new ProblemError(response.status, {}, null);
-  remember(null);
+  // Somebody may have signed in while the question was under way.
+  if (learned === before) remember(null);
   return null;
 }
 

@@ -24,7 +24,7 @@ export function launch() {
   });
 }
 
-/** A fresh visitor: page, and what the browser complained about on the shop's own pages. */
+/** A fresh visitor: page, and what the browser complained about, save on the checkout's pages. */
 export async function visit(browser, options = {}) {
   const context = await browser.newContext({
     baseURL: shop.edge_url,
@@ -38,7 +38,7 @@ export async function visit(browser, options = {}) {
   page.on('console', (message) => {
     if (message.type() !== 'error' && message.type() !== 'warning') return;
     const { url } = message.location();
-    if (url.startsWith(shop.edge_url)) complaints.push(`${message.text()} (${url})`);
+    if (!url.startsWith(shop.sandbox_url)) complaints.push(`${message.text()} (${url})`);
   });
   return { context, page, complaints };
 }
