@@ -9,17 +9,11 @@ pub const COMPONENTS: [&str; 3] = ["pages", "gate", "relay"];
 /// What components are compiled for.
 pub const COMPONENT_TARGET: &str = "wasm32-wasip2";
 
-/// Builds everything that tests run, with the features that `cargo test` will ask for: other
-/// features of one shared crate would have wasmtime compiled twice.
+/// Builds all tests and, because each program has tests in `tests/`, the programs too. One call for
+/// both, as other features of one shared crate would have wasmtime compiled twice.
 pub fn for_tests() -> anyhow::Result<()> {
     let mut native = workspace::cargo();
-    native.args([
-        "build",
-        "--workspace",
-        "--exclude",
-        "edge-probe",
-        "--all-targets",
-    ]);
+    native.args(["test", "--workspace", "--exclude", "edge-probe", "--no-run"]);
     tool::run_quiet(native)?;
     components(&COMPONENTS)
 }
