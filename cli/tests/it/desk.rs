@@ -43,10 +43,6 @@ impl Desk {
         run(args, &self.settings)
     }
 
-    pub fn run_without_settings(&self, args: &[&str]) -> (i32, String, String) {
-        run(args, &[])
-    }
-
     /// What a command that succeeds prints.
     pub fn says(&self, args: &[&str]) -> String {
         let (code, out, error) = self.run(args);
@@ -60,7 +56,8 @@ impl Desk {
     }
 }
 
-fn run(args: &[&str], settings: &[(String, String)]) -> (i32, String, String) {
+/// The same with these settings alone.
+pub fn run(args: &[&str], settings: &[(String, String)]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_doorbuster"))
         .args(args)
         .env_clear()

@@ -137,7 +137,7 @@ async fn a_mistake_is_one_clear_line() {
         "12345678",
     ];
     check(&account, "contact: Please give an e-mail address.");
-    let (code, _, error) = desk.run_without_settings(&["audit"]);
+    let (code, _, error) = desk::run(&["audit"], &[]);
     assert_eq!((code, error.lines().count()), (1, 1), "{error}");
     assert!(error.contains("DOORBUSTER_MYSQL_URL is missing"), "{error}");
 }

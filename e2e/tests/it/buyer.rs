@@ -5,6 +5,7 @@ use kernel::challenge::{self, Challenge};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
+use std::time::Duration;
 use xtask::system::Addresses;
 
 pub struct Buyer {
@@ -22,7 +23,10 @@ impl Buyer {
     pub fn new(addresses: &Addresses, number: u32) -> Self {
         // 127.1.0.1 and on, four addresses apart at most: one network of /32 each.
         let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 1, 0, 1)) + number);
-        let client = Client::builder().local_address(std::net::IpAddr::V4(address));
+        // The edge closes connections that are idle for ten seconds; a request must not meet that.
+        let client = Client::builder()
+            .local_address(std::net::IpAddr::V4(address))
+            .pool_idle_timeout(Duration::from_secs(3));
         Self {
             client: client
                 .redirect(reqwest::redirect::Policy::none())
@@ -125,7 +129,7 @@ impl Buyer {
             if !matches!(answer.0, 404 | 429 | 503) {
                 return answer;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
         panic!("no token in 200 tries");
     }
