@@ -8,7 +8,9 @@ use clap::{Parser, ValueEnum};
 use origin::accounts::Accounts;
 use origin::http::{Origin, bind, edge_routes, ops_routes, serve, webhook_routes};
 use origin::payments::Provider;
-use origin::settings::{AccountSettings, HttpSettings, PaymentSettings, Reader, StoreSettings};
+use origin::settings::{
+    AccountSettings, HttpSettings, OpsSettings, PaymentSettings, Reader, StoreSettings,
+};
 use origin::stores::Stores;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
@@ -63,9 +65,13 @@ async fn main() -> ExitCode {
 async fn run(roles: &[Role]) -> anyhow::Result<()> {
     let mut reader = Reader::from_environment();
     let store_settings = StoreSettings::read(&mut reader);
-    let http = HttpSettings::read(&mut reader);
-    let account_settings = AccountSettings::read(&mut reader);
-    let payments = PaymentSettings::read(&mut reader);
+    let ops_settings = OpsSettings::read(&mut reader);
+    // Keys and secrets of the listeners are asked for where they are needed alone.
+    let http_settings = roles.contains(&Role::Http).then(|| {
+        let http = HttpSettings::read(&mut reader);
+        let accounts = AccountSettings::read(&mut reader);
+        (http, accounts, PaymentSettings::read(&mut reader))
+    });
     reader.finish()?;
 
     let stores = Stores::connect(&store_settings).await?;
@@ -77,17 +83,13 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
     let mut listeners = JoinSet::new();
     let mut workers = JoinSet::new();
 
-    let ops = bind("ops", http.ops_listen).await?;
+    let ops = bind("ops", ops_settings.listen).await?;
     listeners.spawn(serve(ops, ops_routes(stores.clone()), stopping()));
-    if roles.contains(&Role::Http) {
+    if let Some((http, accounts, payments)) = http_settings {
         let edge = bind("edge", http.edge_listen).await?;
         let webhooks = bind("webhooks", http.webhooks_listen).await?;
-        let accounts = Accounts::new(
-            &account_settings,
-            stores.ledger.clone(),
-            &stores.stock,
-            stores.ids.clone(),
-        )?;
+        let (ledger, ids) = (stores.ledger.clone(), stores.ids.clone());
+        let accounts = Accounts::new(&accounts, ledger, &stores.stock, ids)?;
         let provider = Provider::new(payments.clone(), &http.public_url)?;
         let origin = Origin::new(stores.clone(), accounts, provider, http, payments);
         listeners.spawn(serve(edge, edge_routes(origin.clone()), stopping()));

@@ -2,14 +2,18 @@
 //!
 //! Invariant: `once`. An order's id is its slot's; whatever is repeated carries it again.
 
-mod deadline;
-mod decide;
 mod place;
-mod release;
+mod prices;
 mod status;
+
+mod decide;
+
+mod deadline;
+mod release;
 
 pub use deadline::sweep;
 pub use decide::decide;
-pub use place::{PlaceError, Placed, Prices, place};
+pub use place::{PlaceError, Placed, place};
+pub use prices::Prices;
 pub use release::release;
 pub use status::{StatusError, page, show};

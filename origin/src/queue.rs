@@ -21,8 +21,6 @@ const ACK_WAIT: Duration = Duration::from_secs(30);
 const DUPLICATE_WINDOW: Duration = Duration::from_mins(10);
 /// How long the stream keeps messages.
 const MAX_AGE: Duration = Duration::from_hours(24);
-/// The stream's size at most; beyond it publishing fails, and buying answers 503.
-const MAX_BYTES: i64 = 1 << 30;
 /// How long a publisher waits for JetStream's acknowledgement.
 const ACK_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -58,6 +56,7 @@ pub struct Queue {
     publisher: Context,
     consumer: Context,
     prefix: String,
+    bytes_max: i64,
 }
 
 /// A message to be decided and then acknowledged.
@@ -82,8 +81,8 @@ impl Delivery {
 }
 
 impl Queue {
-    /// Connects and makes sure that the stream is there.
-    pub async fn connect(url: &str, prefix: &str) -> Result<Self, QueueError> {
+    /// Connects and makes sure that the stream is there, with room for `bytes_max`.
+    pub async fn connect(url: &str, prefix: &str, bytes_max: u64) -> Result<Self, QueueError> {
         let context = async || {
             let client = async_nats::ConnectOptions::new()
                 .connection_timeout(Duration::from_secs(2))
@@ -97,6 +96,7 @@ impl Queue {
             publisher: context().await?,
             consumer: context().await?,
             prefix: prefix.to_owned(),
+            bytes_max: i64::try_from(bytes_max).unwrap_or(i64::MAX),
         };
         queue.stream().await?;
         Ok(queue)
@@ -114,7 +114,7 @@ impl Queue {
             retention: RetentionPolicy::Limits,
             discard: DiscardPolicy::New,
             max_age: MAX_AGE,
-            max_bytes: MAX_BYTES,
+            max_bytes: self.bytes_max,
             duplicate_window: DUPLICATE_WINDOW,
             ..Default::default()
         };

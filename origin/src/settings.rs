@@ -34,6 +34,16 @@ pub struct StoreSettings {
     pub nats_url: Secret,
     /// Names of streams and subjects begin with this; one a deployment.
     pub stream_prefix: String,
+    /// What the order stream may take on NATS' disk, which reserves it; beyond it placing answers
+    /// 503. An order takes about 300 bytes for a day.
+    pub stream_bytes_max: u64,
+}
+
+/// Where operators look; every role has it.
+#[derive(Clone, Copy, Debug)]
+pub struct OpsSettings {
+    /// For health checks and metrics.
+    pub listen: SocketAddr,
 }
 
 /// Where the listeners are, and who may speak to the first of them.
@@ -43,8 +53,6 @@ pub struct HttpSettings {
     pub edge_listen: SocketAddr,
     /// For payment providers.
     pub webhooks_listen: SocketAddr,
-    /// For health checks and metrics.
-    pub ops_listen: SocketAddr,
     /// The keys of the PoPs we know, by id.
     pub pops: HashMap<String, PopKeys>,
     /// The address of the site as shoppers see it.
@@ -82,24 +90,33 @@ pub struct PaymentSettings {
 }
 
 impl StoreSettings {
-    /// Reads `DOORBUSTER_MYSQL_URL`, `_REDIS_URL`, `_NATS_URL` and `_STREAM_PREFIX`.
+    /// Reads `DOORBUSTER_MYSQL_URL`, `_REDIS_URL`, `_NATS_URL`, `_STREAM_PREFIX` and
+    /// `_STREAM_BYTES_MAX`.
     pub fn read(reader: &mut Reader) -> Self {
         Self {
             mysql_url: Secret(reader.url("MYSQL_URL", &["mysql"])),
             redis_url: Secret(reader.url("REDIS_URL", &["redis"])),
             nats_url: Secret(reader.url("NATS_URL", &["nats"])),
             stream_prefix: reader.word("STREAM_PREFIX", "doorbuster"),
+            stream_bytes_max: reader.number("STREAM_BYTES_MAX", 1 << 30, 1 << 20..=1 << 40),
         }
     }
 }
 
+impl OpsSettings {
+    /// Reads `DOORBUSTER_OPS_LISTEN`.
+    pub fn read(reader: &mut Reader) -> Self {
+        let listen = reader.listen("OPS_LISTEN", 7_003);
+        Self { listen }
+    }
+}
+
 impl HttpSettings {
-    /// Reads `DOORBUSTER_EDGE_LISTEN`, `_WEBHOOKS_LISTEN`, `_OPS_LISTEN`, `_POPS`, `_PUBLIC_URL`.
+    /// Reads `DOORBUSTER_EDGE_LISTEN`, `_WEBHOOKS_LISTEN`, `_POPS` and `_PUBLIC_URL`.
     pub fn read(reader: &mut Reader) -> Self {
         Self {
             edge_listen: reader.listen("EDGE_LISTEN", 7_001),
             webhooks_listen: reader.listen("WEBHOOKS_LISTEN", 7_002),
-            ops_listen: reader.listen("OPS_LISTEN", 7_003),
             pops: reader.pops("POPS"),
             public_url: reader.url("PUBLIC_URL", &["http", "https"]),
         }

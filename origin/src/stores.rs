@@ -43,7 +43,12 @@ impl Stores {
     pub async fn connect(settings: &StoreSettings) -> Result<Self, ConnectError> {
         let ledger = Ledger::connect(&settings.mysql_url.0).await?;
         let stock = Stock::connect(&settings.redis_url.0).await?;
-        let queue = Queue::connect(&settings.nats_url.0, &settings.stream_prefix).await?;
+        let StoreSettings {
+            stream_prefix,
+            stream_bytes_max,
+            ..
+        } = settings;
+        let queue = Queue::connect(&settings.nats_url.0, stream_prefix, *stream_bytes_max).await?;
         let ids = Ids::lease(&ledger).await?;
         Ok(Self {
             ledger,

@@ -34,19 +34,19 @@ impl Desk {
             settings,
             mysql_url,
         };
-        desk.says(&["migrate"]);
+        desk.says("migrate");
         desk
     }
 
     /// Exit code, standard output, standard error.
-    pub fn run(&self, args: &[&str]) -> (i32, String, String) {
-        run(args, &self.settings)
+    pub fn run(&self, line: &str) -> (i32, String, String) {
+        run(line, &self.settings)
     }
 
     /// What a command that succeeds prints.
-    pub fn says(&self, args: &[&str]) -> String {
-        let (code, out, error) = self.run(args);
-        assert_eq!(code, 0, "{args:?}: {error}");
+    pub fn says(&self, line: &str) -> String {
+        let (code, out, error) = self.run(line);
+        assert_eq!(code, 0, "{line}: {error}");
         out
     }
 
@@ -57,9 +57,9 @@ impl Desk {
 }
 
 /// The same with these settings alone.
-pub fn run(args: &[&str], settings: &[(String, String)]) -> (i32, String, String) {
+pub fn run(line: &str, settings: &[(String, String)]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_doorbuster"))
-        .args(args)
+        .args(line.split_whitespace())
         .env_clear()
         .envs(settings.iter().map(|(key, value)| (key, value)))
         .output()

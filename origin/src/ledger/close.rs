@@ -5,7 +5,7 @@
 
 use super::rows::{Entry, enter, push_ids};
 use super::{Ledger, Result, must_touch, retry};
-use kernel::ids::{AccountId, OrderId, PaymentId, SaleId};
+use kernel::ids::{AccountId, OrderId, SaleId};
 use kernel::money::Money;
 use kernel::order::OrderState;
 use sqlx::{MySqlConnection, QueryBuilder};
@@ -207,12 +207,6 @@ impl Ledger {
         transaction.commit().await?;
         Ok(expired)
     }
-
-    /// The account that may pay this payment's order; `None` if there is no such payment.
-    pub async fn payment_order(&self, payment: PaymentId) -> Result<Option<OrderId>> {
-        let order = sqlx::query_scalar!("SELECT order_id FROM payments WHERE id = ?", payment.0);
-        Ok(order.fetch_optional(&self.pool).await?.map(OrderId))
-    }
 }
 
 async fn pay(connection: &mut MySqlConnection, id: OrderId) -> Result<Settled> {
@@ -255,6 +249,11 @@ async fn close(
     sale: SaleId,
     closing: &[Closing],
 ) -> Result<()> {
+    assert!(
+        OrderState::PendingPayment.may_become(state),
+        "a pending order does not end {}",
+        state.as_str()
+    );
     let count = closing.len() as u64;
     let mut query = QueryBuilder::new("UPDATE orders SET version = version + 1, state = ");
     query

@@ -2,14 +2,13 @@
 //!
 //! Invariant: an order is shown to its own account alone; every look-up names the account.
 
-use super::payments::payment_state;
 use super::sales::money;
 use super::{Ledger, LedgerError, Result, corrupt};
 use kernel::ids::{AccountId, LeaseId, OrderId, PaymentId, SaleId};
 use kernel::money::Money;
 use kernel::order::{OrderState, Refusal};
 use kernel::time::UnixMillis;
-use kernel::wire::Payment;
+use kernel::wire::{Payment, PaymentState};
 
 /// An order as stored, with its payment if one was begun.
 #[derive(Clone, Debug)]
@@ -107,6 +106,15 @@ fn refusal(word: &str) -> Result<Refusal> {
         .into_iter()
         .find(|refusal| refusal.as_str() == word)
         .ok_or_else(|| corrupt(format!("`{word}` is no reason of a refusal")))
+}
+
+fn payment_state(word: &str) -> Result<PaymentState> {
+    match word {
+        "open" => Ok(PaymentState::Open),
+        "paid" => Ok(PaymentState::Paid),
+        "declined" => Ok(PaymentState::Declined),
+        _ => Err(corrupt(format!("`{word}` is no state of a payment"))),
+    }
 }
 
 impl Ledger {

@@ -7,7 +7,7 @@ use super::sales::money;
 use super::{Ledger, LedgerError, Result, corrupt, must_touch};
 use kernel::ids::{OrderId, PaymentId};
 use kernel::money::Money;
-use kernel::wire::{Address, PaymentState};
+use kernel::wire::Address;
 
 /// A payment as stored.
 #[derive(Clone, Debug)]
@@ -31,15 +31,6 @@ pub struct StartPayment<'a> {
     pub order: &'a OrderRow,
     /// Where the parcel goes.
     pub ship_to: &'a Address,
-}
-
-pub(super) fn payment_state(word: &str) -> Result<PaymentState> {
-    match word {
-        "open" => Ok(PaymentState::Open),
-        "paid" => Ok(PaymentState::Paid),
-        "declined" => Ok(PaymentState::Declined),
-        _ => Err(corrupt(format!("`{word}` is no state of a payment"))),
-    }
 }
 
 impl Ledger {

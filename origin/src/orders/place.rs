@@ -4,21 +4,14 @@
 //! repeated with the same token: units held in Redis, a message sent, a row written, each happens
 //! once for an order id.
 
-use super::status::{self, StatusError};
-use crate::ledger::{Admitted, LedgerError};
+use super::prices::Prices;
+use super::status::{self, StatusError, queued};
+use crate::ledger::LedgerError;
 use crate::queue::QueueError;
 use crate::stock::{Held, Hold, StockError};
 use crate::stores::Stores;
-use kernel::ids::SaleId;
-use kernel::money::Money;
-use kernel::order::OrderState;
 use kernel::token::PurchaseToken;
 use kernel::wire::Order;
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
-/// Sales whose price is remembered in this process.
-const PRICES_MAX: usize = 1_000;
 
 /// What became of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,35 +40,6 @@ pub enum PlaceError {
     /// The slot is spent and nobody knows the order: it is being tombstoned.
     #[error("the slot is spent, and its order is not known")]
     Lost,
-}
-
-/// Prices of published sales; they never change.
-#[derive(Debug, Default)]
-pub struct Prices {
-    known: Mutex<HashMap<SaleId, Money>>,
-}
-
-impl Prices {
-    /// The price of a unit; `None` if there is no such sale.
-    pub async fn of(&self, stores: &Stores, sale: SaleId) -> Result<Option<Money>, LedgerError> {
-        let known = self.lock().get(&sale).copied();
-        if known.is_some() {
-            return Ok(known);
-        }
-        let price = stores.ledger.sale(sale).await?.map(|row| row.sale.price);
-        if let Some(price) = price {
-            let mut prices = self.lock();
-            if prices.len() >= PRICES_MAX {
-                prices.clear();
-            }
-            prices.insert(sale, price);
-        }
-        Ok(price)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SaleId, Money>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Places the order of a token's slot.
@@ -113,22 +77,4 @@ pub async fn place(
         }
         refused => Ok(Placed::Refused(refused)),
     }
-}
-
-/// An order that has been admitted and not yet decided; `None` if its amount does not fit.
-pub(super) fn queued(admitted: &Admitted, price: Money) -> Option<Order> {
-    Some(Order {
-        order_id: admitted.order_id,
-        sale_id: admitted.sale_id,
-        quantity: admitted.quantity,
-        amount: price.times(admitted.quantity)?,
-        state: OrderState::Queued,
-        reason: None,
-        created_at_ms: admitted.admitted_at_ms,
-        expires_at_ms: None,
-        payment: None,
-        shipment: None,
-        refunded: None,
-        version: 0,
-    })
 }

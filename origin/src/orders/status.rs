@@ -2,11 +2,13 @@
 //!
 //! Invariant: an order is shown to its own account alone.
 
-use super::place::{Prices, queued};
-use crate::ledger::{LedgerError, OrderRow};
+use super::prices::Prices;
+use crate::ledger::{Admitted, LedgerError, OrderRow};
 use crate::stock::StockError;
 use crate::stores::Stores;
 use kernel::ids::{AccountId, OrderId};
+use kernel::money::Money;
+use kernel::order::OrderState;
 use kernel::wire::{Order, OrderList};
 
 /// Orders on a page at most.
@@ -80,4 +82,22 @@ pub(crate) fn order(row: OrderRow) -> Order {
         refunded: None,
         version: row.version,
     }
+}
+
+/// An order that has been admitted and not yet decided; `None` if its amount does not fit.
+pub(super) fn queued(admitted: &Admitted, price: Money) -> Option<Order> {
+    Some(Order {
+        order_id: admitted.order_id,
+        sale_id: admitted.sale_id,
+        quantity: admitted.quantity,
+        amount: price.times(admitted.quantity)?,
+        state: OrderState::Queued,
+        reason: None,
+        created_at_ms: admitted.admitted_at_ms,
+        expires_at_ms: None,
+        payment: None,
+        shipment: None,
+        refunded: None,
+        version: 0,
+    })
 }

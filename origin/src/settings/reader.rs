@@ -8,10 +8,11 @@ use kernel::session::SigningKey;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 
 const PREFIX: &str = "DOORBUSTER_";
 /// Every key there is; anything else that begins with the prefix is a mistake somebody made.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "EDGE_LISTEN",
     "LOG",
     "MAIL_FROM",
@@ -26,6 +27,7 @@ const KEYS: [&str; 16] = [
     "REDIS_URL",
     "SESSION_KEY",
     "SMTP_URL",
+    "STREAM_BYTES_MAX",
     "STREAM_PREFIX",
     "WEBHOOKS_LISTEN",
 ];
@@ -118,6 +120,22 @@ impl Reader {
             self.fault(key, "may hold letters, digits, - and _ alone");
         }
         value
+    }
+
+    /// A whole number within `range`.
+    pub fn number(&mut self, key: &str, default: u64, range: RangeInclusive<u64>) -> u64 {
+        let Some(value) = self.value(key) else {
+            return default;
+        };
+        let number = value.parse().ok().filter(|number| range.contains(number));
+        number.unwrap_or_else(|| {
+            let (least, most) = (range.start(), range.end());
+            self.fault(
+                key,
+                format_args!("is no whole number from {least} to {most}"),
+            );
+            default
+        })
     }
 
     /// An address to listen at; by default this port on the loopback.

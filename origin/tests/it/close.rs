@@ -159,6 +159,22 @@ async fn an_unpaid_order_expires_and_its_unit_is_on_sale_again() {
 }
 
 #[tokio::test]
+async fn an_order_whose_time_is_over_cannot_be_paid_before_the_sweeper_comes() {
+    let world = World::new().await;
+    let sale = world.sale(1, 1).await;
+    let (id, settlement) = with_payment(&world, sale).await;
+    world
+        .sql(format!(
+            "UPDATE orders SET expires_at_ms = 1 WHERE id = {id}"
+        ))
+        .await;
+    let settled = world.stores.ledger.settle(&settlement).await.unwrap();
+    assert_eq!(settled, Settled::Late);
+    assert_eq!(state(&world, id).await, OrderState::PendingPayment);
+    assert_eq!(counters(&world, sale).await, (1, 0));
+}
+
+#[tokio::test]
 async fn of_payment_and_expiry_one_wins() {
     let world = World::new().await;
     let sale = world.sale(20, 20).await;

@@ -17,5 +17,6 @@ mod http;
 mod ids;
 mod leases;
 mod place;
+mod program;
 mod publish;
 mod stock_model;

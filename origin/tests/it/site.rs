@@ -3,7 +3,6 @@
 use crate::support::World;
 use axum::body::Body;
 use axum::http::{Request, Response};
-use ed25519_dalek::SigningKey;
 use http_body_util::BodyExt;
 use kernel::ids::{AccountId, SaleId};
 use kernel::keys::PopKeys;
@@ -11,6 +10,7 @@ use kernel::lease::{LeaseGrant, LeaseRequest};
 use kernel::pop_signature::{
     CLIENT_HEADER, NONCE_HEADER, POP_HEADER, SIGNATURE_HEADER, Signed, TIME_HEADER, signature,
 };
+use kernel::session::SigningKey;
 use kernel::token::{PurchaseToken, mint};
 use origin::accounts::Accounts;
 use origin::http::{Origin, edge_routes};
@@ -64,7 +64,6 @@ impl Site {
         let http = HttpSettings {
             edge_listen: ([127, 0, 0, 1], 0).into(),
             webhooks_listen: ([127, 0, 0, 1], 0).into(),
-            ops_listen: ([127, 0, 0, 1], 0).into(),
             pops: [("pop-1".to_owned(), keys.clone())].into(),
             public_url: "http://127.0.0.1:8080".into(),
         };

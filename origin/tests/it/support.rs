@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 pub struct World {
     pub stores: Stores,
-    database_url: String,
+    settings: StoreSettings,
 }
 
 fn server(key: &str) -> String {
@@ -40,6 +40,8 @@ impl World {
             redis_url: Secret(server("REDIS")),
             nats_url: Secret(server("NATS")),
             stream_prefix: name,
+            // NATS reserves this for each of the tests' streams.
+            stream_bytes_max: 4 << 20,
         };
         let ledger = Ledger::connect(&settings.mysql_url.0)
             .await
@@ -47,10 +49,18 @@ impl World {
         ledger.migrate().await.expect("the migrations apply");
         take_workers(&settings.mysql_url.0).await;
         let stores = Stores::connect(&settings).await.expect("the stores answer");
-        Self {
-            stores,
-            database_url: settings.mysql_url.0,
-        }
+        Self { stores, settings }
+    }
+
+    /// The settings by which a program finds these stores.
+    pub fn settings(&self) -> [(&'static str, &str); 5] {
+        [
+            ("DOORBUSTER_MYSQL_URL", &self.settings.mysql_url.0),
+            ("DOORBUSTER_REDIS_URL", &self.settings.redis_url.0),
+            ("DOORBUSTER_NATS_URL", &self.settings.nats_url.0),
+            ("DOORBUSTER_STREAM_PREFIX", &self.settings.stream_prefix),
+            ("DOORBUSTER_STREAM_BYTES_MAX", "4194304"),
+        ]
     }
 
     pub async fn item(&self) -> ItemId {
@@ -148,7 +158,7 @@ impl World {
 
     /// Runs SQL that no room of ours has: to plant a fault or turn a clock.
     pub async fn sql(&self, statement: String) -> u64 {
-        let pool = sqlx::mysql::MySqlPool::connect(&self.database_url)
+        let pool = sqlx::mysql::MySqlPool::connect(&self.settings.mysql_url.0)
             .await
             .unwrap();
         let done = sqlx::query(sqlx::AssertSqlSafe(statement))

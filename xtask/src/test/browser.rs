@@ -16,6 +16,12 @@ pub fn run(count: &mut Count) -> anyhow::Result<()> {
         .args(["ci", "--no-audit", "--no-fund"])
         .current_dir(&folder);
     tool::run_quiet(command)?;
+    // The types of the site's own modules, read from their comments.
+    let mut command = spawner::command("npm");
+    command
+        .args(["run", "--silent", "check"])
+        .current_dir(&folder);
+    tool::run_quiet(command)?;
 
     let data = TempDir::new()?;
     let options = Options {
