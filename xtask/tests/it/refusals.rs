@@ -32,9 +32,11 @@ fn a_missing_server_gives_the_line_to_type() {
     let empty = tempfile::tempdir().unwrap();
     let (code, line, _) = up(&[], empty.path().to_str());
     assert_eq!(code, 3);
-    assert_eq!(
-        line,
-        "sudo apt-get install -y --no-install-recommends mariadb-server util-linux redis-server \
-         nats-server"
+    // Servers in /usr/sbin are found without a PATH, too.
+    let command = "sudo apt-get install -y --no-install-recommends ";
+    assert!(
+        line.starts_with(command) && line.contains(" redis-server"),
+        "{line}"
     );
+    assert_eq!(line.lines().count(), 1, "{line}");
 }
