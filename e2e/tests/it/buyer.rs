@@ -9,6 +9,7 @@ use std::time::Duration;
 use xtask::system::Addresses;
 
 pub struct Buyer {
+    number: u32,
     client: Client,
     site: String,
     sandbox: String,
@@ -21,22 +22,20 @@ pub type Answer = (u16, Value);
 impl Buyer {
     /// Somebody at 127.x.y.z who is not signed in.
     pub fn new(addresses: &Addresses, number: u32) -> Self {
-        // 127.1.0.1 and on, four addresses apart at most: one network of /32 each.
-        let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 1, 0, 1)) + number);
-        // The edge closes connections that are idle for ten seconds; a request must not meet that.
-        let client = Client::builder()
-            .local_address(std::net::IpAddr::V4(address))
-            .pool_idle_timeout(Duration::from_secs(3));
         Self {
-            client: client
-                .redirect(reqwest::redirect::Policy::none())
-                .build()
-                .unwrap(),
+            number,
+            client: client(number),
             site: addresses.edge_url.clone(),
             sandbox: addresses.sandbox_url.clone(),
             cookie: None,
             token: None,
         }
+    }
+
+    /// The same buyer with new connections, after the edge was restarted.
+    pub fn reconnected(self) -> Self {
+        let client = client(self.number);
+        Self { client, ..self }
     }
 
     pub fn signed_in(addresses: &Addresses, number: u32, cookie: String) -> Self {
@@ -169,6 +168,18 @@ impl Buyer {
         }
         answer
     }
+}
+
+/// Connections from 127.1.0.1 and on, an address for each number.
+fn client(number: u32) -> Client {
+    let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 1, 0, 1)) + number);
+    Client::builder()
+        .local_address(std::net::IpAddr::V4(address))
+        // The edge closes connections that are idle for ten seconds; a request must not meet that.
+        .pool_idle_timeout(Duration::from_secs(3))
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap()
 }
 
 pub async fn read(request: RequestBuilder) -> Answer {

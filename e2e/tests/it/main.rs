@@ -9,6 +9,7 @@
 mod buyer;
 mod shop;
 
+mod away;
 mod bad_input;
 mod crowd;
 mod purchase;

@@ -130,6 +130,18 @@ impl Shop {
             .sum()
     }
 
+    /// Ends `origin` or `edge`, or starts it again.
+    pub fn stop(&self, program: &str) {
+        let mut system = self.system.lock().unwrap_or_else(PoisonError::into_inner);
+        system.program(program).expect("it runs").stop();
+    }
+
+    pub fn restart(&self, program: &str) {
+        let mut system = self.system.lock().unwrap_or_else(PoisonError::into_inner);
+        let program = system.program(program).expect("it ran");
+        program.restart().expect("it starts again");
+    }
+
     /// Ends the origin as a crash would, and starts it again.
     pub fn crash_origin(&self) {
         let mut system = self.system.lock().unwrap_or_else(PoisonError::into_inner);
