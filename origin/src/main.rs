@@ -42,9 +42,6 @@ enum Role {
     Outboxes,
 }
 
-/// What is logged if nobody says otherwise: the queue's client tells of every connection.
-const LOG: &str = "info,async_nats=warn";
-
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -53,7 +50,7 @@ async fn main() -> ExitCode {
         .with_ansi(false)
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("DOORBUSTER_LOG")
-                .unwrap_or_else(|_| LOG.into()),
+                .unwrap_or_else(|_| format!("info,{}", origin::queue::LOG_FILTER).into()),
         )
         .init();
     match run(&arguments.roles).await {

@@ -11,6 +11,9 @@ use async_nats::jetstream::{self, Context};
 use futures::StreamExt;
 use std::time::Duration;
 
+/// Beside our own log: the client tells of every connection it makes.
+pub const LOG_FILTER: &str = "async_nats=warn";
+
 /// Messages the decider may hold unacknowledged, over all its processes.
 const ACK_PENDING_MAX: i64 = 20_000;
 /// Messages decided in one transaction at most.

@@ -1,7 +1,9 @@
-//! The origin is away: `fails-closed`.
+//! A part of the system is away: `fails-closed`.
 
-use crate::shop::Shop;
+use crate::buyer::Buyer;
+use crate::shop::{Shop, eventually};
 use reqwest::Method;
+use xtask::servers::{Server, Servers};
 
 #[tokio::test]
 async fn without_the_origin_browsing_goes_on_and_buying_waits() {
@@ -40,6 +42,62 @@ async fn without_the_origin_browsing_goes_on_and_buying_waits() {
         buyer.place(&sale, 1).await.0,
         202,
         "the same token, nothing lost"
+    );
+    shop.audit();
+}
+
+/// Stops a store, looks at what shoppers meet, starts it again, and sees the order through.
+async fn outage(
+    shop: &Shop,
+    sale: &str,
+    buyer: &Buyer,
+    store: fn(&mut Servers) -> &mut Server,
+    refuses: bool,
+) {
+    let name = shop.with_stores(|stores| {
+        let store = store(stores);
+        store.stop();
+        store.name().to_owned()
+    });
+    let page = reqwest::get(shop.url(&format!("/sales/{sale}")))
+        .await
+        .unwrap();
+    assert_eq!(page.status(), 200, "browsing without {name}");
+    let (status, _) = buyer.place(sale, 1).await;
+    assert!(
+        status == 503 || (!refuses && status == 202),
+        "{status} without {name}"
+    );
+
+    shop.with_stores(|stores| store(stores).restart()).unwrap();
+    let mut order = String::new();
+    eventually("the order", async || {
+        let (status, body) = buyer.place(sale, 1).await;
+        assert!(matches!(status, 202 | 503), "{status} {body} after {name}");
+        order = body["order_id"].as_str().unwrap_or_default().to_owned();
+        status == 202
+    })
+    .await;
+    let pending = buyer.wait_for(&order, "pending_payment").await;
+    assert_eq!(pending["quantity"], 1, "{pending}");
+}
+
+#[tokio::test]
+async fn a_store_that_goes_and_comes_back_loses_nothing() {
+    let shop = Shop::start("stores");
+    let sale = shop.sale(10, 1).await;
+    let mut buyers = shop.buyers(3).await;
+    for buyer in &mut buyers {
+        assert_eq!(buyer.get_token(&sale).await.0, 201);
+    }
+    outage(&shop, &sale, &buyers[0], |stores| &mut stores.redis, true).await;
+    outage(&shop, &sale, &buyers[1], |stores| &mut stores.nats, true).await;
+    // Whose lease the origin remembers can still be admitted; the decision waits.
+    outage(&shop, &sale, &buyers[2], |stores| &mut stores.mysql, false).await;
+    let row = shop.sale_row(&sale);
+    assert_eq!(
+        (row["reserved"].as_u64(), row["redis_available"].as_u64()),
+        (Some(3), Some(7))
     );
     shop.audit();
 }

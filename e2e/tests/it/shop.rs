@@ -11,6 +11,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
+use xtask::servers::Servers;
 use xtask::system::{Addresses, EdgePort, Options, System};
 
 pub struct Shop {
@@ -140,6 +141,12 @@ impl Shop {
         let mut system = self.system.lock().unwrap_or_else(PoisonError::into_inner);
         let program = system.program(program).expect("it ran");
         program.restart().expect("it starts again");
+    }
+
+    /// Does something to one of the stores.
+    pub fn with_stores<T>(&self, act: impl FnOnce(&mut Servers) -> T) -> T {
+        let mut system = self.system.lock().unwrap_or_else(PoisonError::into_inner);
+        act(system.stores())
     }
 
     /// Ends the origin as a crash would, and starts it again.
