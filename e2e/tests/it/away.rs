@@ -70,15 +70,15 @@ async fn outage(
     );
 
     shop.with_stores(|stores| store(stores).restart()).unwrap();
-    let mut order = String::new();
+    let mut order = None;
     eventually("the order", async || {
         let (status, body) = buyer.place(sale, 1).await;
         assert!(matches!(status, 202 | 503), "{status} {body} after {name}");
-        order = body["order_id"].as_str().unwrap_or_default().to_owned();
+        order = body["order_id"].as_str().map(str::to_owned);
         status == 202
     })
     .await;
-    let pending = buyer.wait_for(&order, "pending_payment").await;
+    let pending = buyer.wait_for(&order.unwrap(), "pending_payment").await;
     assert_eq!(pending["quantity"], 1, "{pending}");
 }
 
