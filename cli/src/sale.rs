@@ -7,8 +7,8 @@ use kernel::ids::{ItemId, SaleId};
 use kernel::money::{Currency, Money};
 use kernel::sale::{Phase, Remaining, state_at};
 use kernel::time::UnixMillis;
-use origin::ledger::SaleRow;
-use origin::sales::{Published, SaleDraft, create, publish};
+use origin::ledger::{Ledger, SaleRow};
+use origin::sales::{Change, Published, SaleDraft, change, create, publish};
 use serde_json::{Value, json};
 
 #[derive(Subcommand)]
@@ -17,6 +17,21 @@ pub(crate) enum Command {
     Create(Create),
     /// Load a draft's stock and make the sale public. Safe to repeat.
     Publish {
+        /// The sale.
+        id: SaleId,
+    },
+    /// Hold a running sale: nobody is admitted until it is resumed. Orders placed before stand.
+    Pause {
+        /// The sale.
+        id: SaleId,
+    },
+    /// Let a paused sale go on.
+    Resume {
+        /// The sale.
+        id: SaleId,
+    },
+    /// End a sale; there is no way back. Orders placed before can still be paid.
+    Close {
         /// The sale.
         id: SaleId,
     },
@@ -84,6 +99,9 @@ pub(crate) async fn run(command: Command, stores: &Stores) -> anyhow::Result<()>
             Published::Now => println!("sale {id} is public"),
             Published::Before => println!("sale {id} was public before; nothing changed"),
         },
+        Command::Pause { id } => hold(stores, &ledger, id, Change::Pause, "paused").await?,
+        Command::Resume { id } => hold(stores, &ledger, id, Change::Resume, "going on").await?,
+        Command::Close { id } => hold(stores, &ledger, id, Change::Close, "closed").await?,
         Command::Show { id, json } => {
             let row = ledger
                 .sale(id)
@@ -108,6 +126,18 @@ pub(crate) async fn run(command: Command, stores: &Stores) -> anyhow::Result<()>
             }
         }
     }
+    Ok(())
+}
+
+async fn hold(
+    stores: &Stores,
+    ledger: &Ledger,
+    id: SaleId,
+    wanted: Change,
+    word: &str,
+) -> anyhow::Result<()> {
+    change(ledger, &stores.stock().await?, id, wanted).await?;
+    println!("sale {id} is {word}");
     Ok(())
 }
 

@@ -3,9 +3,11 @@
 //! Invariant: a sale is public only when its stock is loaded.
 
 mod leases;
+mod phase;
 mod publish;
 mod snapshot;
 
 pub use leases::{LeaseError, Leases};
+pub use phase::{Change, PhaseError, change};
 pub use publish::{PublishError, Published, SaleDraft, create, publish};
 pub use snapshot::{SnapshotError, Snapshots};

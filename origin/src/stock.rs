@@ -28,6 +28,9 @@ static UNDECIDED: LazyLock<Script> =
 static RELEASE: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("../../lua/stock/release.lua")));
 
+static STATE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("../../lua/stock/state.lua")));
+
 /// Why Redis did not do what it was asked. The outcome is unknown: repeat with the same ids.
 #[derive(Debug, thiserror::Error)]
 pub enum StockError {
@@ -162,6 +165,18 @@ impl Stock {
         match reply.word() {
             "loaded" => Ok(true),
             "kept" => Ok(false),
+            _ => Err(reply.unexpected()),
+        }
+    }
+
+    /// Makes a sale `open`, `paused` or `closed`; false if Redis is of another epoch.
+    pub async fn set_state(&self, sale: SaleId, epoch: u64, state: &str) -> Result<bool> {
+        let mut call = STATE.prepare_invoke();
+        call.key(key(sale, "")).arg(epoch).arg(state);
+        let reply: Reply = call.invoke_async(&mut self.connection()).await?;
+        match reply.word() {
+            "set" => Ok(true),
+            "other" => Ok(false),
             _ => Err(reply.unexpected()),
         }
     }

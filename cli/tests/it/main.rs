@@ -32,6 +32,14 @@ async fn a_sale_is_made_published_and_shown() {
     assert!(desk.says(&publish).contains("nothing changed"));
     let shown = desk.says(&show);
     assert!(shown.contains("in Redis   10 available"), "{shown}");
+    for (word, said) in [
+        ("pause", "paused"),
+        ("resume", "going on"),
+        ("close", "closed"),
+    ] {
+        let line = format!("sale {word} {sale}");
+        assert_eq!(desk.says(&line), format!("sale {sale} is {said}"));
+    }
     assert!(desk.says("sale list").contains("console"));
     assert!(desk.says("audit").ends_with("All invariants hold."));
 }
@@ -57,6 +65,7 @@ async fn a_mistake_is_one_clear_line() {
         assert!(error.contains(words), "{words} in {error}");
     };
     check("sale publish 77", "there is no sale 77");
+    check("sale pause 77", "there is no sale 77");
     check("order show 77", "MySQL has no order 77");
     check("sale publish x", "an id is a decimal number");
     check(&create("77", 10), "there is no item 77");

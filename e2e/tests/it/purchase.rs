@@ -1,7 +1,7 @@
 //! One shopper, from signing up to the paid row.
 
 use crate::buyer::{Buyer, assert_problem};
-use crate::shop::Shop;
+use crate::shop::{Shop, eventually};
 use serde_json::json;
 
 #[tokio::test]
@@ -76,9 +76,27 @@ async fn a_cancelled_unit_is_on_sale_again() {
         .post(&format!("/api/orders/{id}/cancel"), &json!({}))
         .await;
     assert_eq!(status, 200);
-    crate::shop::eventually("the unit's return", async || {
+    eventually("the unit's return", async || {
         second.place(&sale, 1).await.0 == 202
     })
     .await;
     shop.audit();
+}
+
+#[tokio::test]
+async fn a_paused_sale_says_so_and_goes_on() {
+    let shop = Shop::shared();
+    let sale = shop.sale(5, 1).await;
+    let mut buyers = shop.buyers(2).await;
+    let (mut late, mut buyer) = (buyers.pop().unwrap(), buyers.pop().unwrap());
+    assert_eq!(buyer.get_token(&sale).await.0, 201);
+    shop.doorbuster(&["sale", "pause", &sale]);
+    assert_problem(&buyer.place(&sale, 1).await, 503, "paused");
+    eventually("the pause at the gate", async || {
+        let (status, body) = late.ask_for_token(&sale).await;
+        status == 503 && body["type"] == "/problems/paused"
+    })
+    .await;
+    shop.doorbuster(&["sale", "resume", &sale]);
+    assert_eq!(buyer.place(&sale, 1).await.0, 202, "the token still counts");
 }

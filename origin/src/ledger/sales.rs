@@ -267,6 +267,17 @@ impl Ledger {
             .collect())
     }
 
+    /// Changes the phase of a sale that is in `from`; false if it is not, or not any more.
+    pub async fn change_phase(&self, id: SaleId, from: Phase, to: Phase) -> Result<bool> {
+        let update = sqlx::query!(
+            "UPDATE sales SET phase = ?, version = version + 1 WHERE id = ? AND phase = ?",
+            to.as_str(),
+            id.0,
+            from.as_str()
+        );
+        Ok(update.execute(&self.pool).await?.rows_affected() == 1)
+    }
+
     /// Opens a new epoch of a draft: what Redis is then loaded with.
     pub async fn begin_publish(&self, id: SaleId) -> Result<()> {
         let update = sqlx::query!(

@@ -16,6 +16,7 @@ mod decide;
 mod http;
 mod ids;
 mod leases;
+mod phase;
 mod place;
 mod program;
 mod publish;
