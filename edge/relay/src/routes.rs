@@ -63,7 +63,6 @@ impl<'a> Route<'a> {
                 _ => Self::OtherMethod("GET, POST"),
             },
             ["orders", order] if id(order) => get(method, Pass::Session),
-            ["orders", order, "events"] if id(order) => get(method, Pass::Session),
             ["orders", order, "payment" | "cancel"] if id(order) => post(method, Pass::Session),
             _ => Self::Unknown,
         }
@@ -117,7 +116,6 @@ mod tests {
         check("POST", "/api/orders", Pass::Token);
         check("GET", "/api/orders", Pass::Session);
         check("GET", "/api/orders/5", Pass::Session);
-        check("GET", "/api/orders/5/events", Pass::Session);
         check("POST", "/api/orders/5/payment", Pass::Session);
         check("POST", "/api/orders/5/cancel", Pass::Session);
     }

@@ -18,6 +18,24 @@ pub struct Account {
     pub password_hash: String,
 }
 
+struct RawAccount {
+    id: u64,
+    contact: String,
+    name: String,
+    password_hash: String,
+}
+
+impl From<RawAccount> for Account {
+    fn from(raw: RawAccount) -> Self {
+        Self {
+            id: AccountId(raw.id),
+            contact: raw.contact,
+            name: raw.name,
+            password_hash: raw.password_hash,
+        }
+    }
+}
+
 impl Ledger {
     /// Makes an account; false if the contact has one.
     pub async fn insert_account(&self, account: &Account) -> Result<bool> {
@@ -41,32 +59,24 @@ impl Ledger {
 
     /// The account with this contact.
     pub async fn account_by_contact(&self, contact: &str) -> Result<Option<Account>> {
-        let row = sqlx::query!(
+        let row = sqlx::query_as!(
+            RawAccount,
             "SELECT id, contact, name, password_hash FROM accounts WHERE contact = ?",
             contact
         );
         let row = row.fetch_optional(&self.pool).await?;
-        Ok(row.map(|row| Account {
-            id: AccountId(row.id),
-            contact: row.contact,
-            name: row.name,
-            password_hash: row.password_hash,
-        }))
+        Ok(row.map(Account::from))
     }
 
     /// The account with this id.
     pub async fn account(&self, id: AccountId) -> Result<Option<Account>> {
-        let row = sqlx::query!(
+        let row = sqlx::query_as!(
+            RawAccount,
             "SELECT id, contact, name, password_hash FROM accounts WHERE id = ?",
             id.0
         );
         let row = row.fetch_optional(&self.pool).await?;
-        Ok(row.map(|row| Account {
-            id: AccountId(row.id),
-            contact: row.contact,
-            name: row.name,
-            password_hash: row.password_hash,
-        }))
+        Ok(row.map(Account::from))
     }
 
     /// Sets another password; false if there is no such account.

@@ -16,8 +16,6 @@ pub struct SaleCounts {
     pub reserved: u32,
     /// The counter of units paid.
     pub sold: u32,
-    /// Its epoch.
-    pub epoch: u64,
     /// What the stock entries leave in `available`, `reserved` and `sold`.
     pub entries: [i64; 3],
     /// Units in orders pending payment.
@@ -33,7 +31,7 @@ impl Ledger {
     /// The counts of all sales that are not drafts.
     pub async fn sale_counts(&self) -> Result<Vec<SaleCounts>> {
         let rows = sqlx::query!(
-            r#"SELECT sales.id, sales.total, sales.reserved, sales.sold, sales.epoch,
+            r#"SELECT sales.id, sales.total, sales.reserved, sales.sold,
                  CAST(COALESCE((SELECT SUM(CASE WHEN target = 'available' THEN CAST(units AS SIGNED)
                                                WHEN source = 'available' THEN -CAST(units AS SIGNED)
                                                ELSE 0 END)
@@ -64,7 +62,6 @@ impl Ledger {
             total: row.total,
             reserved: row.reserved,
             sold: row.sold,
-            epoch: row.epoch,
             entries: [
                 row.entries_available,
                 row.entries_reserved,

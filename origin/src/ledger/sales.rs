@@ -1,31 +1,14 @@
-//! Items and sales.
+//! Sales.
 //!
 //! Invariant: what is published is frozen; only counters, phase, epoch and version change.
 
+use super::items::ItemRow;
 use super::rows::{Entry, enter};
 use super::{Ledger, LedgerError, Result, corrupt, must_touch, retry};
 use kernel::ids::{ItemId, SaleId};
 use kernel::money::{Currency, Money};
 use kernel::sale::Phase;
 use kernel::time::UnixMillis;
-
-/// An item to be made.
-#[derive(Clone, Debug)]
-pub struct NewItem {
-    /// Its id.
-    pub id: ItemId,
-    /// Its name.
-    pub title: String,
-    /// Plain text.
-    pub description: String,
-    /// A picture, or none.
-    pub image_url: Option<String>,
-    /// What it costs outside a sale.
-    pub list_price: Money,
-}
-
-/// An item as stored.
-pub type ItemRow = NewItem;
 
 /// A sale to be made, as a draft.
 #[derive(Clone, Debug)]
@@ -150,23 +133,6 @@ pub(super) fn money(amount_minor: i64, currency: &str) -> Result<Money> {
 }
 
 impl Ledger {
-    /// Makes an item.
-    pub async fn insert_item(&self, item: &NewItem) -> Result<()> {
-        let inserted = sqlx::query!(
-            "INSERT INTO items
-                (id, title, description, image_url, list_price_minor, currency, created_at_ms)
-             VALUES (?, ?, ?, ?, ?, ?, CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED))",
-            item.id.0,
-            item.title,
-            item.description,
-            item.image_url,
-            item.list_price.amount_minor,
-            item.list_price.currency.to_string()
-        );
-        let done = inserted.execute(&self.pool).await?;
-        must_touch("insert item", 1, done.rows_affected())
-    }
-
     /// The items of all sales that the snapshot shows, and their sales: published ones that did
     /// not close more than `closed_for_ms` ago.
     pub async fn catalogue(&self, closed_for_ms: i64) -> Result<Vec<(ItemRow, SaleRow)>> {
@@ -177,33 +143,13 @@ impl Ledger {
             closed_for_ms
         );
         let sales = sales.fetch_all(&self.pool).await?;
-        let mut catalogue = Vec::with_capacity(sales.len());
-        for raw in sales {
-            let sale = SaleRow::try_from(raw)?;
-            let item = self.item(sale.sale.item).await?;
+        let items = self.items(sales.iter().map(|sale| sale.item_id)).await?;
+        let with_item = |raw: RawSale| {
+            let item = items.get(&ItemId(raw.item_id));
             let item = item.ok_or_else(|| corrupt("a sale without its item"))?;
-            catalogue.push((item, sale));
-        }
-        Ok(catalogue)
-    }
-
-    /// An item.
-    pub async fn item(&self, id: ItemId) -> Result<Option<ItemRow>> {
-        let row = sqlx::query!(
-            "SELECT id, title, description, image_url, list_price_minor, currency
-             FROM items WHERE id = ?",
-            id.0
-        );
-        let Some(row) = row.fetch_optional(&self.pool).await? else {
-            return Ok(None);
+            Ok((item.clone(), SaleRow::try_from(raw)?))
         };
-        Ok(Some(ItemRow {
-            id: ItemId(row.id),
-            title: row.title,
-            description: row.description,
-            image_url: row.image_url,
-            list_price: money(row.list_price_minor, &row.currency)?,
-        }))
+        sales.into_iter().map(with_item).collect()
     }
 
     /// Makes a sale, as a draft; false if the slug is taken.
@@ -254,10 +200,15 @@ impl Ledger {
         raw.into_iter().map(SaleRow::try_from).collect()
     }
 
-    /// Sales in which orders can be open: all but drafts, at most 1,000, the newest first.
-    pub async fn running_sales(&self) -> Result<Vec<SaleId>> {
+    /// Sales that may have undecided orders: all but drafts and those that closed more than
+    /// `closed_for_ms` ago; at most 1,000, the newest first.
+    pub async fn running_sales(&self, closed_for_ms: i64) -> Result<Vec<SaleId>> {
         let rows = sqlx::query_scalar!(
-            "SELECT id FROM sales WHERE phase <> 'draft' ORDER BY id DESC LIMIT 1000"
+            "SELECT id FROM sales
+             WHERE phase <> 'draft'
+               AND closes_at_ms > CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) - ?
+             ORDER BY id DESC LIMIT 1000",
+            closed_for_ms
         );
         Ok(rows
             .fetch_all(&self.pool)

@@ -3,8 +3,9 @@
 //! Invariant: it only reads. It cannot read two stores at one instant, so a finding that compares
 //! Redis with MySQL counts only if it stands over three reads two seconds apart.
 
-use crate::ledger::{Ledger, LedgerError, SaleCounts};
+use crate::ledger::{Admitted, Ledger, LedgerError, SaleCounts};
 use crate::stock::{Stock, StockError};
+use kernel::ids::SaleId;
 use kernel::time::UnixMillis;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -72,14 +73,25 @@ pub async fn audit(ledger: &Ledger, stock: &Stock) -> Result<Report, AuditError>
 
 async fn read(ledger: &Ledger, stock: &Stock) -> Result<Vec<Check>, AuditError> {
     let counts = ledger.sale_counts().await?;
+    let sales: Vec<_> = counts.iter().map(|count| count.sale).collect();
+    let levels = stock.levels(&sales).await?;
+    let (mut oversold, mut early, mut leaks) = (Vec::new(), Vec::new(), Vec::new());
+    for (count, level) in counts.iter().zip(levels) {
+        let available = level.map(|level| level.available);
+        let held = stock.reservations(count.sale).await?;
+        oversold.extend(oversold_by(count, available));
+        early.extend(given_back_early(count, available, &held));
+        leaks.extend(leaked(count.sale, held, ledger).await?);
+    }
+    leaks.extend(ledger.overdue_findings(GRACE_MS).await?);
     let check = |invariant, findings| Check {
         invariant,
         findings,
     };
     Ok(vec![
-        check("never-oversold", oversold(&counts, stock).await?),
-        check("nothing-leaks", leaks(&counts, ledger, stock).await?),
-        check("ledger-first", ledger.overdue_findings(GRACE_MS).await?),
+        check("never-oversold", oversold),
+        check("nothing-leaks", leaks),
+        check("ledger-first", early),
         check(
             "books-balance",
             counts.iter().filter_map(unbalanced).collect(),
@@ -89,58 +101,63 @@ async fn read(ledger: &Ledger, stock: &Stock) -> Result<Vec<Check>, AuditError> 
     ])
 }
 
-/// MySQL's counters within the total, and Redis' units too.
-async fn oversold(counts: &[SaleCounts], stock: &Stock) -> Result<Vec<String>, AuditError> {
+/// MySQL's counters within the total, and what Redis offers within what MySQL has free.
+fn oversold_by(count: &SaleCounts, available: Option<u32>) -> Vec<String> {
+    let SaleCounts {
+        sale,
+        total,
+        reserved,
+        sold,
+        ..
+    } = count;
+    let free = i64::from(*total) - i64::from(*reserved) - i64::from(*sold);
     let mut findings = Vec::new();
-    let sales: Vec<_> = counts.iter().map(|count| count.sale).collect();
-    let levels = stock.levels(&sales).await?;
-    for (count, level) in counts.iter().zip(levels) {
-        let SaleCounts {
-            sale,
-            total,
-            reserved,
-            sold,
-            ..
-        } = count;
-        if u64::from(*reserved) + u64::from(*sold) > u64::from(*total) {
-            findings.push(format!(
-                "sale {sale}: {reserved} reserved and {sold} sold of {total}"
-            ));
-        }
-        let free = i64::from(*total) - i64::from(*reserved) - i64::from(*sold);
-        if let Some(level) = level
-            && i64::from(level.available) > free
-        {
-            findings.push(format!(
-                "sale {sale}: Redis has {} units available, MySQL {free}",
-                level.available
-            ));
-        }
+    if free < 0 {
+        findings.push(format!(
+            "sale {sale}: {reserved} reserved and {sold} sold of {total}"
+        ));
     }
-    Ok(findings)
+    if let Some(available) = available.filter(|available| i64::from(*available) > free) {
+        let offered = format!("sale {sale}: Redis has {available} units available, MySQL {free}");
+        findings.push(offered);
+    }
+    findings
 }
 
-/// Reservations in Redis whose order has ended or never got a row.
-async fn leaks(
-    counts: &[SaleCounts],
+/// Units that Redis offers although their reservation still stands: given back otherwise than by
+/// the order's release.
+fn given_back_early(
+    count: &SaleCounts,
+    available: Option<u32>,
+    held: &[Admitted],
+) -> Option<String> {
+    let SaleCounts { sale, total, .. } = count;
+    let available = available?;
+    let held: u64 = held.iter().map(|held| u64::from(held.quantity)).sum();
+    (u64::from(available) + held > u64::from(*total)).then(|| {
+        format!("sale {sale}: Redis has {available} units available and {held} held of {total}")
+    })
+}
+
+/// Reservations whose order has ended or never got a row.
+async fn leaked(
+    sale: SaleId,
+    held: Vec<Admitted>,
     ledger: &Ledger,
-    stock: &Stock,
 ) -> Result<Vec<String>, AuditError> {
     let mut findings = Vec::new();
-    for SaleCounts { sale, .. } in counts {
-        let held = stock.reservations(*sale).await?;
-        let old: Vec<_> = held
-            .into_iter()
-            .filter(|held| crate::now().since(held.admitted_at_ms) > GRACE_MS)
-            .map(|held| held.order_id)
-            .collect();
-        for batch in old.chunks(500) {
-            let live: BTreeSet<_> = ledger.live_among(batch).await?.into_iter().collect();
-            let leaked = batch.iter().filter(|order| !live.contains(*order));
-            findings.extend(leaked.map(|order| {
-                format!("sale {sale}: Redis holds units for order {order}, which is not live")
-            }));
-        }
+    let now = crate::now();
+    let old: Vec<_> = held
+        .into_iter()
+        .filter(|held| now.since(held.admitted_at_ms) > GRACE_MS)
+        .map(|held| held.order_id)
+        .collect();
+    for batch in old.chunks(500) {
+        let live: BTreeSet<_> = ledger.live_among(batch).await?.into_iter().collect();
+        let leaked = batch.iter().filter(|order| !live.contains(*order));
+        findings.extend(leaked.map(|order| {
+            format!("sale {sale}: Redis holds units for order {order}, which is not live")
+        }));
     }
     Ok(findings)
 }
@@ -173,7 +190,6 @@ fn unbalanced(count: &SaleCounts) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kernel::ids::SaleId;
 
     fn counts() -> SaleCounts {
         SaleCounts {
@@ -181,7 +197,6 @@ mod tests {
             total: 10,
             reserved: 2,
             sold: 3,
-            epoch: 1,
             entries: [5, 2, 3],
             orders_pending: 2,
             orders_sold: 3,

@@ -15,6 +15,9 @@ const EVERY: Duration = Duration::from_millis(500);
 const EXPIRE_BATCH: u32 = 100;
 /// An admitted order without a row is looked after when it is older than this, in milliseconds.
 const UNDECIDED_AFTER_MS: i64 = 3_000;
+/// A sale that closed longer ago than the queue keeps messages has no undecided order, in
+/// milliseconds.
+const CLOSED_FOR_MS: i64 = 24 * 3_600 * 1_000;
 /// Undecided orders looked after in one turn a sale.
 const UNDECIDED_BATCH: u32 = 200;
 
@@ -39,7 +42,7 @@ async fn expire(stores: &Stores) {
 }
 
 async fn republish(stores: &Stores) {
-    let sales = match stores.ledger.running_sales().await {
+    let sales = match stores.ledger.running_sales(CLOSED_FOR_MS).await {
         Ok(sales) => sales,
         Err(error) => return tracing::warn!(%error, "The running sales could not be read"),
     };
