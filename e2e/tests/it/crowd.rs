@@ -42,8 +42,9 @@ async fn two_thousand_compete_for_a_hundred() {
         "{} tokens are alive",
         tokens.len()
     );
+    // A lease that is lent twice for one need would be missing here, 64 slots at a time.
     assert!(
-        tokens.len() >= UNITS as usize,
+        tokens.len() >= QUOTA * UNITS as usize * 4 / 5,
         "only {} got a token",
         tokens.len()
     );

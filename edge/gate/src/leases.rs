@@ -30,6 +30,13 @@ pub(crate) async fn take(slots: Slots<'_>, applicant: &Applicant) -> Result<Outc
     let lock_it = [&lock, &applicant.request, "NX", "PX", LOCK_MS];
     let locked = slots.gate.store.command("SET", &lock_it).await?;
     if locked.text(0).is_some() {
+        // Whoever held the lock before may have brought a lease since we looked; another one now
+        // would be lent for nothing, and its slots be missing until it ends.
+        let outcome = slots.take(applicant, false).await?;
+        if !matches!(outcome, Outcome::NoSlots) {
+            slots.gate.store.command("DEL", &[&lock]).await?;
+            return Ok(outcome);
+        }
         renew(slots).await?;
         return slots.take(applicant, false).await;
     }
