@@ -14,6 +14,7 @@ mod leases;
 mod orders;
 mod outbox;
 mod payments;
+mod refuse;
 mod rows;
 mod sales;
 mod workers;
@@ -21,17 +22,19 @@ mod workers;
 pub use accounts::Account;
 pub use audit::{Finding, SaleCounts};
 pub use close::{Cancelled, Settled, Settlement};
-pub use decide::{Admitted, Decided, Refused};
+pub use decide::{Admitted, Decided};
 pub use items::{ItemRow, NewItem};
 pub use leases::{Granted, LeaseRow, Wanted};
 pub use orders::OrderRow;
 pub use outbox::Release;
 pub use payments::{PaymentRow, StartPayment};
+pub use refuse::Refused;
 pub use sales::{NewSale, SaleRow};
 
 use kernel::time::UnixMillis;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
-use sqlx::{Executor, MySqlConnection};
+use sqlx::pool::PoolConnection;
+use sqlx::{Executor, MySql, MySqlConnection, Transaction};
 use std::time::Duration;
 
 /// Connections to MySQL this process opens at most.
@@ -114,12 +117,24 @@ impl Ledger {
         Ok(sqlx::migrate!("../migrations").run(&self.pool).await?)
     }
 
+    /// A connection: every statement passes here or through [`Self::begin`].
+    async fn connection(&self) -> Result<PoolConnection<MySql>> {
+        Ok(self.pool.acquire().await?)
+    }
+
+    /// A transaction; dropped without a commit, it is rolled back.
+    async fn begin(&self) -> Result<Transaction<'static, MySql>> {
+        Ok(self.pool.begin().await?)
+    }
+
     /// The database's clock.
     pub async fn now(&self) -> Result<UnixMillis> {
         let now = sqlx::query_scalar!(
             r#"SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) AS "now!: i64""#
         );
-        Ok(UnixMillis(now.fetch_one(&self.pool).await?))
+        Ok(UnixMillis(
+            now.fetch_one(&mut *self.connection().await?).await?,
+        ))
     }
 }
 

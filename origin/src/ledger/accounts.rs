@@ -47,7 +47,7 @@ impl Ledger {
             account.name,
             account.password_hash
         )
-        .execute(&self.pool)
+        .execute(&mut *self.connection().await?)
         .await
         .map_err(super::LedgerError::from);
         match inserted {
@@ -64,7 +64,7 @@ impl Ledger {
             "SELECT id, contact, name, password_hash FROM accounts WHERE contact = ?",
             contact
         );
-        let row = row.fetch_optional(&self.pool).await?;
+        let row = row.fetch_optional(&mut *self.connection().await?).await?;
         Ok(row.map(Account::from))
     }
 
@@ -75,7 +75,7 @@ impl Ledger {
             "SELECT id, contact, name, password_hash FROM accounts WHERE id = ?",
             id.0
         );
-        let row = row.fetch_optional(&self.pool).await?;
+        let row = row.fetch_optional(&mut *self.connection().await?).await?;
         Ok(row.map(Account::from))
     }
 
@@ -86,6 +86,10 @@ impl Ledger {
             password_hash,
             id.0
         );
-        Ok(update.execute(&self.pool).await?.rows_affected() == 1)
+        Ok(update
+            .execute(&mut *self.connection().await?)
+            .await?
+            .rows_affected()
+            == 1)
     }
 }

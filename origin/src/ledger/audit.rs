@@ -56,7 +56,7 @@ impl Ledger {
                      AS "orders_sold!: i64"
                FROM sales WHERE phase <> 'draft' ORDER BY sales.id DESC LIMIT 1000"#
         );
-        let rows = rows.fetch_all(&self.pool).await?;
+        let rows = rows.fetch_all(&mut *self.connection().await?).await?;
         let counts = rows.into_iter().map(|row| SaleCounts {
             sale: SaleId(row.id),
             total: row.total,
@@ -88,7 +88,7 @@ impl Ledger {
                      FROM sale_accounts JOIN sales ON sales.id = sale_accounts.sale_id) AS holders
                WHERE units > limit_per_account OR units <> in_orders LIMIT 100"#
         );
-        let rows = rows.fetch_all(&self.pool).await?;
+        let rows = rows.fetch_all(&mut *self.connection().await?).await?;
         let finding = rows.into_iter().map(|row| {
             format!(
                 "account {} holds {} units of sale {} (limit {}), its live orders {}",
@@ -106,13 +106,13 @@ impl Ledger {
                AND expires_at_ms < CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) - ? LIMIT 100",
             grace_ms
         );
-        let orders = orders.fetch_all(&self.pool).await?;
+        let orders = orders.fetch_all(&mut *self.connection().await?).await?;
         let releases = sqlx::query!(
             "SELECT order_id, sale_id FROM release_outbox
              WHERE created_at_ms < CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) - ? LIMIT 100",
             grace_ms
         );
-        let releases = releases.fetch_all(&self.pool).await?;
+        let releases = releases.fetch_all(&mut *self.connection().await?).await?;
         let overdue = orders.into_iter().map(|row| {
             format!(
                 "order {} of sale {} should have expired",
@@ -136,7 +136,7 @@ impl Ledger {
                       AND payments.state = 'paid')
                LIMIT 100"#
         );
-        let rows = rows.fetch_all(&self.pool).await?;
+        let rows = rows.fetch_all(&mut *self.connection().await?).await?;
         let finding = rows.into_iter().map(|row| {
             let payment = row.payment_state.unwrap_or_else(|| "missing".to_owned());
             format!(

@@ -81,7 +81,7 @@ impl Ledger {
     }
 
     async fn settle_once(&self, settlement: &Settlement) -> Result<Settled> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let payment = sqlx::query!(
             "SELECT id, order_id, amount_minor, currency, state FROM payments
              WHERE provider_ref = ? FOR UPDATE",
@@ -138,7 +138,7 @@ impl Ledger {
     }
 
     async fn cancel_once(&self, id: OrderId, account: AccountId) -> Result<Cancelled> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let order = sqlx::query!(
             "SELECT sale_id, quantity, state FROM orders WHERE id = ? AND account_id = ? FOR UPDATE",
             id.0,
@@ -176,7 +176,7 @@ impl Ledger {
     }
 
     async fn expire_once(&self, at_most: u32) -> Result<usize> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let rows = sqlx::query!(
             "SELECT id, sale_id, account_id, quantity FROM orders
              WHERE state = 'pending_payment'

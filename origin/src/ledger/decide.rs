@@ -4,12 +4,13 @@
 //! `once`, by the primary key. A batch is decided in one transaction; when anything in it is
 //! refused, it is rolled back and its orders are decided one by one.
 
+use super::refuse::{Refused, write_release};
 use super::rows::{Entry, enter, insert, push_ids};
 use super::sales::money;
-use super::{Ledger, Result, corrupt, must_touch, retry};
+use super::{Ledger, Result, corrupt, retry};
 use kernel::ids::{AccountId, LeaseId, OrderId, SaleId};
 use kernel::money::Money;
-use kernel::order::{OrderState, Refusal};
+use kernel::order::OrderState;
 use kernel::time::UnixMillis;
 use serde::{Deserialize, Serialize};
 use sqlx::{MySqlConnection, QueryBuilder};
@@ -32,15 +33,6 @@ pub struct Admitted {
     pub epoch: u64,
     /// When, by Redis' clock.
     pub admitted_at_ms: UnixMillis,
-}
-
-/// Why an order was refused, or that it cannot be decided now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// A row says so now.
-    Because(Refusal),
-    /// Redis is of a later epoch than MySQL: MySQL went back in time. Nothing was written.
-    LedgerBehind,
 }
 
 /// What became of the orders of a batch.
@@ -99,14 +91,17 @@ impl Ledger {
         }
         let mut query = QueryBuilder::new("SELECT id, state FROM orders WHERE id IN ");
         push_ids(&mut query, orders.iter().map(|order| order.order_id.0));
-        let rows: Vec<(u64, String)> = query.build_query_as().fetch_all(&self.pool).await?;
+        let rows: Vec<(u64, String)> = query
+            .build_query_as()
+            .fetch_all(&mut *self.connection().await?)
+            .await?;
         rows.into_iter()
             .map(|(id, state)| Ok((OrderId(id), state.parse().map_err(corrupt)?)))
             .collect()
     }
 
     async fn release_again(&self, order: &Admitted) -> Result<()> {
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.connection().await?;
         write_release(&mut connection, order).await
     }
 
@@ -115,7 +110,7 @@ impl Ledger {
         if orders.is_empty() {
             return Ok(true);
         }
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let terms = terms(&mut transaction, sale).await?;
         if orders.iter().any(|order| order.epoch != terms.epoch) {
             return Ok(false);
@@ -162,54 +157,6 @@ impl Ledger {
             }
         }
         Ok(())
-    }
-
-    /// Writes the refusal of one order with its reason, found while the sale's row is held.
-    async fn refuse(&self, order: &Admitted) -> Result<Option<Refused>> {
-        let mut transaction = self.pool.begin().await?;
-        let sale = sqlx::query!(
-            "SELECT epoch, total, reserved, sold, limit_per_account FROM sales WHERE id = ? FOR UPDATE",
-            order.sale_id.0
-        );
-        let sale = sale.fetch_one(&mut *transaction).await?;
-        let units = sqlx::query_scalar!(
-            "SELECT units FROM sale_accounts WHERE sale_id = ? AND account_id = ?",
-            order.sale_id.0,
-            order.account_id.0
-        );
-        let units = units.fetch_optional(&mut *transaction).await?.unwrap_or(0);
-        if order.epoch > sale.epoch {
-            return Ok(Some(Refused::LedgerBehind));
-        }
-        let refusal = if order.epoch < sale.epoch {
-            Refusal::TryAgain
-        } else if units + order.quantity > sale.limit_per_account {
-            Refusal::OverLimit
-        } else if sale.reserved + sale.sold + order.quantity > sale.total {
-            Refusal::SoldOut
-        } else {
-            return Ok(None);
-        };
-        let inserted = sqlx::query!(
-            "INSERT INTO orders
-                (id, sale_id, account_id, lease_id, quantity, amount_minor, currency, state,
-                 reason, created_at_ms)
-             SELECT ?, id, ?, ?, ?, price_minor * ?, currency, 'refused', ?, ?
-             FROM sales WHERE id = ?",
-            order.order_id.0,
-            order.account_id.0,
-            order.lease_id.0,
-            order.quantity,
-            order.quantity,
-            refusal.as_str(),
-            order.admitted_at_ms.0,
-            order.sale_id.0
-        );
-        let done = inserted.execute(&mut *transaction).await?;
-        must_touch("refuse order", 1, done.rows_affected())?;
-        write_release(&mut transaction, order).await?;
-        transaction.commit().await?;
-        Ok(Some(Refused::Because(refusal)))
     }
 }
 
@@ -312,16 +259,4 @@ async fn insert_orders(
         })
         .collect();
     enter(connection, &entries).await
-}
-
-/// A release of what Redis holds for this order, with the sale's epoch of this moment.
-async fn write_release(connection: &mut MySqlConnection, order: &Admitted) -> Result<()> {
-    let inserted = sqlx::query!(
-        "INSERT INTO release_outbox (sale_id, order_id, epoch, created_at_ms)
-         SELECT id, ?, epoch, CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) FROM sales WHERE id = ?",
-        order.order_id.0,
-        order.sale_id.0
-    );
-    let done = inserted.execute(connection).await?;
-    must_touch("write release", 1, done.rows_affected())
 }

@@ -52,7 +52,7 @@ impl Ledger {
             item.list_price.amount_minor,
             item.list_price.currency.to_string()
         );
-        let done = inserted.execute(&self.pool).await?;
+        let done = inserted.execute(&mut *self.connection().await?).await?;
         must_touch("insert item", 1, done.rows_affected())
     }
 
@@ -73,7 +73,7 @@ impl Ledger {
         let rows: Vec<RawItem> = query
             .build_query_as()
             .persistent(false)
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *self.connection().await?)
             .await?;
         let item = |raw: RawItem| {
             let item = ItemRow {

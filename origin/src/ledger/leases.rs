@@ -66,7 +66,7 @@ impl Ledger {
         first_slot: u64,
         wanted: Wanted<'_>,
     ) -> Result<Granted> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let sale = sqlx::query!(
             r#"SELECT total, reserved, sold, quota, phase,
                       CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) AS "now_ms!: i64"
@@ -150,7 +150,7 @@ impl Ledger {
             sale.0,
             pop
         );
-        let lease = lease.fetch_optional(&self.pool).await?;
+        let lease = lease.fetch_optional(&mut *self.connection().await?).await?;
         Ok(lease.map(|lease| LeaseRow {
             first_slot: lease.first_slot,
             slots: lease.slots,
@@ -165,7 +165,7 @@ impl Ledger {
              WHERE first_slot <= ? ORDER BY first_slot DESC LIMIT 1",
             slot.0
         );
-        let lease = lease.fetch_optional(&self.pool).await?;
+        let lease = lease.fetch_optional(&mut *self.connection().await?).await?;
         let holds = |first: u64, slots: u32| slot.0 - first < u64::from(slots);
         Ok(lease
             .filter(|lease| holds(lease.first_slot, lease.slots))

@@ -125,7 +125,7 @@ impl Ledger {
             id.0,
             account.0
         );
-        raw.fetch_optional(&self.pool)
+        raw.fetch_optional(&mut *self.connection().await?)
             .await?
             .map(OrderRow::try_from)
             .transpose()
@@ -134,7 +134,7 @@ impl Ledger {
     /// An order, for an operator.
     pub async fn order_of_anyone(&self, id: OrderId) -> Result<Option<OrderRow>> {
         let raw = select_orders!("WHERE orders.id = ?", id.0);
-        raw.fetch_optional(&self.pool)
+        raw.fetch_optional(&mut *self.connection().await?)
             .await?
             .map(OrderRow::try_from)
             .transpose()
@@ -153,7 +153,7 @@ impl Ledger {
             before,
             limit
         );
-        raw.fetch_all(&self.pool)
+        raw.fetch_all(&mut *self.connection().await?)
             .await?
             .into_iter()
             .map(OrderRow::try_from)
@@ -170,7 +170,7 @@ impl Ledger {
         let rows: Vec<(u64,)> = query
             .build_query_as()
             .persistent(false)
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *self.connection().await?)
             .await?;
         Ok(rows.into_iter().map(|(id,)| OrderId(id)).collect())
     }
@@ -185,7 +185,7 @@ impl Ledger {
         let rows: Vec<(u64, String)> = query
             .build_query_as()
             .persistent(false)
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *self.connection().await?)
             .await?;
         let mut live = Vec::new();
         for (id, state) in rows {

@@ -27,7 +27,7 @@ impl Ledger {
             "SELECT id, sale_id, order_id, epoch FROM release_outbox ORDER BY id LIMIT ?",
             at_most
         );
-        let rows = rows.fetch_all(&self.pool).await?;
+        let rows = rows.fetch_all(&mut *self.connection().await?).await?;
         let releases = rows.into_iter().map(|row| Release {
             id: row.id,
             sale: SaleId(row.sale_id),
@@ -44,7 +44,11 @@ impl Ledger {
         }
         let mut query = QueryBuilder::new("DELETE FROM release_outbox WHERE id IN ");
         push_ids(&mut query, ids.iter().copied());
-        query.build().persistent(false).execute(&self.pool).await?;
+        query
+            .build()
+            .persistent(false)
+            .execute(&mut *self.connection().await?)
+            .await?;
         Ok(())
     }
 }

@@ -48,7 +48,7 @@ impl Ledger {
             ship_to
         );
         match inserted
-            .execute(&self.pool)
+            .execute(&mut *self.connection().await?)
             .await
             .map_err(LedgerError::from)
         {
@@ -61,7 +61,7 @@ impl Ledger {
              WHERE order_id = ?",
             start.order.id.0
         );
-        let row = row.fetch_one(&self.pool).await?;
+        let row = row.fetch_one(&mut *self.connection().await?).await?;
         Ok(PaymentRow {
             id: PaymentId(row.id),
             order: OrderId(row.order_id),
@@ -86,7 +86,10 @@ impl Ledger {
         must_touch(
             "payment started",
             1,
-            update.execute(&self.pool).await?.rows_affected(),
+            update
+                .execute(&mut *self.connection().await?)
+                .await?
+                .rows_affected(),
         )
     }
 }

@@ -142,7 +142,7 @@ impl Ledger {
              ORDER BY opens_at_ms, id LIMIT 1000",
             closed_for_ms
         );
-        let sales = sales.fetch_all(&self.pool).await?;
+        let sales = sales.fetch_all(&mut *self.connection().await?).await?;
         let items = self.items(sales.iter().map(|sale| sale.item_id)).await?;
         let with_item = |raw: RawSale| {
             let item = items.get(&ItemId(raw.item_id));
@@ -174,7 +174,7 @@ impl Ledger {
             sale.payment_seconds
         );
         match inserted
-            .execute(&self.pool)
+            .execute(&mut *self.connection().await?)
             .await
             .map_err(LedgerError::from)
         {
@@ -187,7 +187,7 @@ impl Ledger {
     /// A sale.
     pub async fn sale(&self, id: SaleId) -> Result<Option<SaleRow>> {
         let raw = select_sales!("WHERE id = ?", id.0)
-            .fetch_optional(&self.pool)
+            .fetch_optional(&mut *self.connection().await?)
             .await?;
         raw.map(SaleRow::try_from).transpose()
     }
@@ -195,7 +195,7 @@ impl Ledger {
     /// All sales, the newest first, at most 1,000.
     pub async fn sales(&self) -> Result<Vec<SaleRow>> {
         let raw = select_sales!("ORDER BY id DESC LIMIT 1000")
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *self.connection().await?)
             .await?;
         raw.into_iter().map(SaleRow::try_from).collect()
     }
@@ -211,7 +211,7 @@ impl Ledger {
             closed_for_ms
         );
         Ok(rows
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *self.connection().await?)
             .await?
             .into_iter()
             .map(SaleId)
@@ -226,7 +226,11 @@ impl Ledger {
             id.0,
             from.as_str()
         );
-        Ok(update.execute(&self.pool).await?.rows_affected() == 1)
+        Ok(update
+            .execute(&mut *self.connection().await?)
+            .await?
+            .rows_affected()
+            == 1)
     }
 
     /// Opens a new epoch of a draft: what Redis is then loaded with.
@@ -238,7 +242,10 @@ impl Ledger {
         must_touch(
             "begin publish",
             1,
-            update.execute(&self.pool).await?.rows_affected(),
+            update
+                .execute(&mut *self.connection().await?)
+                .await?
+                .rows_affected(),
         )
     }
 
@@ -248,7 +255,7 @@ impl Ledger {
     }
 
     async fn finish_publish_once(&self, id: SaleId, total: u32) -> Result<()> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let entry = Entry {
             sale: id.0,
             order: None,

@@ -17,7 +17,7 @@ impl Ledger {
     ) -> Result<Option<(u16, UnixMillis)>> {
         let now = self.now().await?;
         let rows = sqlx::query!("SELECT number, ends_at_ms FROM workers ORDER BY number");
-        let rows = rows.fetch_all(&self.pool).await?;
+        let rows = rows.fetch_all(&mut *self.connection().await?).await?;
         for number in 0..WORKERS {
             let former = rows
                 .iter()
@@ -34,7 +34,7 @@ impl Ledger {
                     holder,
                     ends
                 )
-                .execute(&self.pool)
+                .execute(&mut *self.connection().await?)
                 .await
                 .map(|done| done.rows_affected()),
                 Some(former) => sqlx::query!(
@@ -44,7 +44,7 @@ impl Ledger {
                     number,
                     former
                 )
-                .execute(&self.pool)
+                .execute(&mut *self.connection().await?)
                 .await
                 .map(|done| done.rows_affected()),
             };
@@ -67,6 +67,10 @@ impl Ledger {
             number,
             holder
         );
-        Ok(renewed.execute(&self.pool).await?.rows_affected() == 1)
+        Ok(renewed
+            .execute(&mut *self.connection().await?)
+            .await?
+            .rows_affected()
+            == 1)
     }
 }
