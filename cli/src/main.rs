@@ -17,6 +17,7 @@ mod when;
 use clap::{Parser, Subcommand};
 use origin::ids::Ids;
 use origin::ledger::Ledger;
+use origin::queue::Queue;
 use origin::settings::{Reader, StoreSettings};
 use origin::stock::Stock;
 use std::process::ExitCode;
@@ -72,6 +73,16 @@ impl Stores {
 
     async fn stock(&self) -> anyhow::Result<Stock> {
         Ok(Stock::connect(&self.settings.redis_url.0).await?)
+    }
+
+    async fn queue(&self) -> anyhow::Result<Queue> {
+        let StoreSettings {
+            nats_url,
+            stream_prefix,
+            stream_bytes_max,
+            ..
+        } = &self.settings;
+        Ok(Queue::connect(&nats_url.0, stream_prefix, *stream_bytes_max).await?)
     }
 
     async fn ids(&self, ledger: &Ledger) -> anyhow::Result<Ids> {

@@ -7,15 +7,21 @@ use kernel::ids::{ItemId, SaleId};
 use kernel::money::{Currency, Money};
 use kernel::sale::{Phase, Remaining, state_at};
 use kernel::time::UnixMillis;
+use origin::ledger::Direction;
 use origin::ledger::{Ledger, SaleRow};
-use origin::sales::{Change, Published, SaleDraft, change, create, publish};
+use origin::ops::rebuild::{Rebuilt, rebuild};
+use origin::sales::{
+    Change as PhaseChange, Published, SaleDraft, Terms, change, change_terms, change_units, create,
+    publish,
+};
 use serde_json::{Value, json};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Make a sale, as a draft that nobody sees, and print its id.
     Create(Create),
-    /// Load a draft's stock and make the sale public. Safe to repeat.
+    /// Load a draft's stock and make the sale public. Safe to repeat: a running sale's stock is
+    /// counted anew.
     Publish {
         /// The sale.
         id: SaleId,
@@ -32,6 +38,28 @@ pub(crate) enum Command {
     },
     /// End a sale; there is no way back. Orders placed before can still be paid.
     Close {
+        /// The sale.
+        id: SaleId,
+    },
+    /// Change the terms of a sale; what is promised stays.
+    Change(Change),
+    /// Put more units of a running sale on sale.
+    AddUnits {
+        /// The sale.
+        id: SaleId,
+        /// How many.
+        units: u32,
+    },
+    /// Withdraw units of a running sale that are in no order.
+    WithdrawUnits {
+        /// The sale.
+        id: SaleId,
+        /// How many.
+        units: u32,
+    },
+    /// Count a running sale's stock in Redis anew from MySQL. Nobody is admitted meanwhile, for ten
+    /// seconds at most.
+    Rebuild {
         /// The sale.
         id: SaleId,
     },
@@ -88,6 +116,36 @@ pub(crate) struct Create {
     payment_seconds: u32,
 }
 
+#[derive(Args)]
+pub(crate) struct Change {
+    /// The sale.
+    id: SaleId,
+    /// The price of a unit, in minor units; of a draft.
+    #[arg(long)]
+    price: Option<i64>,
+    /// Units on sale; of a draft.
+    #[arg(long)]
+    units: Option<u32>,
+    /// Units one account can have; of a public sale only more.
+    #[arg(long)]
+    limit: Option<u32>,
+    /// When it opens, if it has not.
+    #[arg(long, value_parser = when::parse)]
+    opens: Option<UnixMillis>,
+    /// When it closes.
+    #[arg(long, value_parser = when::parse)]
+    closes: Option<UnixMillis>,
+    /// Tokens that may be out: this many times the units left, 1 to 100.
+    #[arg(long)]
+    quota: Option<u32>,
+    /// Admissions a second over all edges.
+    #[arg(long)]
+    rate: Option<u32>,
+    /// How long orders from now on can be paid, in seconds, 60 to 86,400.
+    #[arg(long)]
+    payment_seconds: Option<u32>,
+}
+
 pub(crate) async fn run(command: Command, stores: &Stores) -> anyhow::Result<()> {
     let ledger = stores.ledger().await?;
     match command {
@@ -97,11 +155,24 @@ pub(crate) async fn run(command: Command, stores: &Stores) -> anyhow::Result<()>
         }
         Command::Publish { id } => match publish(&ledger, &stores.stock().await?, id).await? {
             Published::Now => println!("sale {id} is public"),
-            Published::Before => println!("sale {id} was public before; nothing changed"),
+            Published::Before => recount(stores, &ledger, id).await?,
         },
-        Command::Pause { id } => hold(stores, &ledger, id, Change::Pause, "paused").await?,
-        Command::Resume { id } => hold(stores, &ledger, id, Change::Resume, "going on").await?,
-        Command::Close { id } => hold(stores, &ledger, id, Change::Close, "closed").await?,
+        Command::Rebuild { id } => recount(stores, &ledger, id).await?,
+        Command::Change(arguments) => {
+            change_terms(&ledger, arguments.id, terms(&arguments), origin::now()).await?;
+            println!("sale {} is changed", arguments.id);
+        }
+        Command::AddUnits { id, units } => {
+            move_units(stores, &ledger, id, Direction::Add, units).await?;
+        }
+        Command::WithdrawUnits { id, units } => {
+            move_units(stores, &ledger, id, Direction::Withdraw, units).await?;
+        }
+        Command::Pause { id } => hold(stores, &ledger, id, PhaseChange::Pause, "paused").await?,
+        Command::Resume { id } => {
+            hold(stores, &ledger, id, PhaseChange::Resume, "going on").await?
+        }
+        Command::Close { id } => hold(stores, &ledger, id, PhaseChange::Close, "closed").await?,
         Command::Show { id, json } => {
             let row = ledger
                 .sale(id)
@@ -133,12 +204,56 @@ async fn hold(
     stores: &Stores,
     ledger: &Ledger,
     id: SaleId,
-    wanted: Change,
+    wanted: PhaseChange,
     word: &str,
 ) -> anyhow::Result<()> {
     change(ledger, &stores.stock().await?, id, wanted).await?;
     println!("sale {id} is {word}");
     Ok(())
+}
+
+async fn recount(stores: &Stores, ledger: &Ledger, id: SaleId) -> anyhow::Result<()> {
+    let row = ledger.sale(id).await?;
+    let row = row.with_context(|| format!("there is no sale {id}"))?;
+    anyhow::ensure!(
+        row.phase != Phase::Draft,
+        "sale {id} is a draft: publish it"
+    );
+    match rebuild(ledger, &stores.stock().await?, &stores.queue().await?, id).await? {
+        Rebuilt::Yes { epoch, available } => {
+            println!("sale {id} is counted anew: epoch {epoch}, {available} units available");
+        }
+        Rebuilt::Busy => println!("sale {id} is being counted anew by another process"),
+    }
+    Ok(())
+}
+
+async fn move_units(
+    stores: &Stores,
+    ledger: &Ledger,
+    id: SaleId,
+    direction: Direction,
+    units: u32,
+) -> anyhow::Result<()> {
+    let (stock, ids) = (stores.stock().await?, stores.ids(ledger).await?);
+    change_units(ledger, &stock, &ids, id, direction, units).await?;
+    let row = ledger.sale(id).await?;
+    let row = row.with_context(|| format!("there is no sale {id}"))?;
+    println!("sale {id} has {} units in all", row.sale.total);
+    Ok(())
+}
+
+fn terms(arguments: &Change) -> Terms {
+    Terms {
+        price_minor: arguments.price,
+        units: arguments.units,
+        limit_per_account: arguments.limit,
+        opens_at: arguments.opens,
+        closes_at: arguments.closes,
+        quota: arguments.quota,
+        rate_per_second: arguments.rate,
+        payment_seconds: arguments.payment_seconds,
+    }
 }
 
 fn draft(arguments: Create) -> SaleDraft {

@@ -15,6 +15,8 @@ pub const EPOCH: UnixMillis = UnixMillis(1_735_689_600_000);
 pub const IDS_PER_MS: u16 = 4_096;
 /// Worker numbers run from 0 below this.
 pub const WORKERS: u16 = 1_024;
+/// Bits of worker and sequence, below the time.
+const ELAPSED_SHIFT: u32 = 22;
 
 /// A text that is no id.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +89,10 @@ id!(
     /// One attempt to pay one order.
     PaymentId
 );
+id!(
+    /// Units added to a running sale or withdrawn from it, once.
+    StockChangeId
+);
 
 /// Why the mint gave no id.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -103,6 +109,14 @@ pub enum MintError {
     /// The clock reads before 2025 or after 2094.
     #[error("the clock is outside the range that an id can hold")]
     OutOfRange,
+}
+
+impl OrderId {
+    /// When the slot was minted: no order was placed with it before.
+    pub fn minted_at(self) -> UnixMillis {
+        let elapsed_ms = i64::try_from(self.0 >> ELAPSED_SHIFT).unwrap_or(i64::MAX);
+        EPOCH.plus_ms(elapsed_ms)
+    }
 }
 
 /// A Snowflake mint for one worker.
@@ -156,7 +170,7 @@ impl Mint {
         }
         self.last = now;
         self.next_sequence = first + count;
-        Ok(elapsed << 22 | u64::from(self.worker) << 12 | u64::from(first))
+        Ok(elapsed << ELAPSED_SHIFT | u64::from(self.worker) << 12 | u64::from(first))
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod accounts;
 mod audit;
+mod changes;
 mod close;
 mod decide;
 mod items;
@@ -14,6 +15,7 @@ mod leases;
 mod orders;
 mod outbox;
 mod payments;
+mod rebuild;
 mod refuse;
 mod rows;
 mod sales;
@@ -21,13 +23,15 @@ mod workers;
 
 pub use accounts::Account;
 pub use audit::{Finding, SaleCounts};
+pub use changes::{Direction, Ended, StockChange};
 pub use close::{Cancelled, Settled, Settlement};
 pub use decide::{Admitted, Decided};
 pub use items::{ItemRow, NewItem};
-pub use leases::{Granted, LeaseRow, Wanted};
+pub use leases::{Granted, LeaseRow, Slot, Wanted};
 pub use orders::OrderRow;
-pub use outbox::Release;
+pub use outbox::{Freed, Release};
 pub use payments::{PaymentRow, StartPayment};
+pub use rebuild::{Count, CountedOrder, RebuildLock, Watched, stock_state};
 pub use refuse::Refused;
 pub use sales::{NewSale, SaleRow};
 

@@ -36,9 +36,9 @@ enum Role {
     Http,
     /// Decides what the queue carries.
     Decider,
-    /// Expires orders, and publishes the undecided again.
+    /// Expires orders, looks after undecided ones, counts Redis anew when it cannot be trusted.
     Timers,
-    /// Tells Redis what is free.
+    /// Tells Redis what is free, and finishes changes of units.
     Outboxes,
 }
 
@@ -100,6 +100,8 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
     }
     if roles.contains(&Role::Timers) {
         workers.spawn(origin::orders::sweep(stores.clone()));
+        workers.spawn(origin::orders::look_after_undecided(stores.clone()));
+        workers.spawn(origin::ops::rebuild::watch(stores.clone()));
     }
     if roles.contains(&Role::Outboxes) {
         workers.spawn(origin::orders::release(stores.clone()));

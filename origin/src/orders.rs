@@ -10,10 +10,12 @@ mod decide;
 
 mod deadline;
 mod release;
+mod undecided;
 
 pub use deadline::sweep;
 pub use decide::decide;
 pub use place::{PlaceError, Placed, place};
 pub use prices::Prices;
-pub use release::release;
+pub use release::{release, release_all};
 pub use status::{StatusError, page, show};
+pub use undecided::{look_after_sale, look_after_undecided};

@@ -3,6 +3,8 @@
 //! Invariant: what was acknowledged to the publisher is delivered until it is acknowledged by the
 //! decider. This room alone speaks NATS.
 
+mod progress;
+
 use crate::ledger::Admitted;
 use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
@@ -161,13 +163,6 @@ impl Queue {
             sequence: receipt.sequence,
             duplicate: receipt.duplicate,
         })
-    }
-
-    /// Up to which place in the stream all messages are acknowledged.
-    pub async fn decided_up_to(&self) -> Result<u64, QueueError> {
-        let mut consumer = self.decider().await?;
-        let info = consumer.info().await.map_err(failed("ask the consumer"))?;
-        Ok(info.ack_floor.stream_sequence)
     }
 
     /// Whether the queue answers.

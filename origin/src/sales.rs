@@ -6,8 +6,12 @@ mod leases;
 mod phase;
 mod publish;
 mod snapshot;
+mod terms;
+mod units;
 
 pub use leases::{LeaseError, Leases};
 pub use phase::{Change, PhaseError, change};
-pub use publish::{PublishError, Published, SaleDraft, create, publish};
+pub use publish::{PublishError, Published, SaleDraft, UNITS_MAX, create, publish};
 pub use snapshot::{SnapshotError, Snapshots};
+pub use terms::{Terms, change_terms};
+pub use units::{UnitsError, change_units, finish_changes};

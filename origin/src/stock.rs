@@ -1,24 +1,32 @@
 //! Stock: Redis, which admits.
 //!
 //! Invariant: every change of a sale's stock is one script call under the sale's hash tag, and can
-//! be repeated. This room alone calls `lua/stock`.
+//! be repeated; it counts only on the server that the sale was counted on. This room alone calls
+//! `lua/stock`.
 
+mod link;
 mod reply;
+
+mod change;
+mod count;
+
+pub use change::Withdrawn;
+pub use count::Switched;
 
 use crate::ledger::Admitted;
 use kernel::ids::{AccountId, LeaseId, OrderId, SaleId};
 use kernel::time::UnixMillis;
+use link::Link;
+use redis::Script;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{AsyncCommands, Script};
-use reply::Reply;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-/// How long a script may take before its outcome counts as unknown.
+/// How long sessions and codes wait for Redis.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(500);
+/// Reservations read at once.
+const SCAN_PAGE: usize = 1_000;
 
-static PUBLISH: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("../../lua/stock/publish.lua")));
 static PLACE: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("../../lua/stock/place.lua")));
 static DECIDED: LazyLock<Script> =
@@ -27,7 +35,6 @@ static UNDECIDED: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("../../lua/stock/undecided.lua")));
 static RELEASE: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("../../lua/stock/release.lua")));
-
 static STATE: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("../../lua/stock/state.lua")));
 
@@ -44,9 +51,11 @@ pub enum StockError {
 
 type Result<T, E = StockError> = std::result::Result<T, E>;
 
-/// A connection to Redis, shared and re-made when it breaks.
+/// Connections to Redis, shared and re-made when they break: one for the scripts, one for what the
+/// accounts keep there.
 #[derive(Clone)]
 pub struct Stock {
+    link: Link,
     connection: ConnectionManager,
 }
 
@@ -54,23 +63,6 @@ impl std::fmt::Debug for Stock {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Stock")
     }
-}
-
-/// What a sale starts with.
-#[derive(Clone, Copy, Debug)]
-pub struct Load {
-    /// The sale.
-    pub sale: SaleId,
-    /// The epoch, higher than any before.
-    pub epoch: u64,
-    /// Units.
-    pub available: u32,
-    /// Units an account can have.
-    pub limit: u32,
-    /// When it opens.
-    pub opens_at: UnixMillis,
-    /// When it closes.
-    pub closes_at: UnixMillis,
 }
 
 /// What an order asks for.
@@ -107,8 +99,8 @@ pub enum Held {
     Closed,
     /// An operator holds the sale.
     Paused,
-    /// Redis knows no such sale: it was not loaded, or lost.
-    Unknown,
+    /// Redis knows no such sale, counts it anew, or cannot be trusted with it.
+    Counting,
 }
 
 /// What became of a release.
@@ -121,12 +113,37 @@ pub enum Released {
 }
 
 /// How much Redis has of a sale.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Level {
     /// Its epoch.
     pub epoch: u64,
     /// Units that can be held.
     pub available: u32,
+    /// `open`, `paused`, `closed` or `counting`.
+    pub state: String,
+    /// Whether it was counted on this server, since its start.
+    pub trusted: bool,
+}
+
+impl Level {
+    /// Whether Redis goes by the ledger's count of this epoch.
+    pub fn is_of(&self, epoch: u64) -> bool {
+        self.trusted && self.epoch == epoch && self.state != COUNTING
+    }
+}
+
+/// The state of a sale that is being counted anew.
+const COUNTING: &str = "counting";
+
+/// An order without a row, as far as Redis knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undecided {
+    /// The order.
+    pub order: OrderId,
+    /// How long ago it was admitted, by Redis' clock.
+    pub age_ms: i64,
+    /// Its reservation, if it still stands.
+    pub admitted: Option<Admitted>,
 }
 
 /// A sale's keys, in the order of the scripts.
@@ -144,8 +161,9 @@ impl Stock {
             .set_connection_timeout(Some(Duration::from_secs(2)))
             .set_response_timeout(Some(RESPONSE_TIMEOUT));
         let client = redis::Client::open(url)?;
+        let link = Link::open(client.clone()).await?;
         let connection = ConnectionManager::new_with_config(client, config).await?;
-        Ok(Self { connection })
+        Ok(Self { link, connection })
     }
 
     /// The connection, for the rooms that keep sessions and codes in the same Redis.
@@ -153,27 +171,14 @@ impl Stock {
         self.connection.clone()
     }
 
-    /// Loads a sale; false if this epoch or a later one is there already.
-    pub async fn load(&self, load: Load) -> Result<bool> {
-        let mut call = PUBLISH.prepare_invoke();
-        for part in PARTS {
-            call.key(key(load.sale, part));
-        }
-        call.arg(load.epoch).arg(load.available).arg(load.limit);
-        call.arg(load.opens_at.0).arg(load.closes_at.0);
-        let reply: Reply = call.invoke_async(&mut self.connection()).await?;
-        match reply.word() {
-            "loaded" => Ok(true),
-            "kept" => Ok(false),
-            _ => Err(reply.unexpected()),
-        }
-    }
-
-    /// Makes a sale `open`, `paused` or `closed`; false if Redis is of another epoch.
+    /// Makes a sale `open`, `paused` or `closed`; false if Redis is of another epoch, or is counted
+    /// anew.
     pub async fn set_state(&self, sale: SaleId, epoch: u64, state: &str) -> Result<bool> {
+        let live = self.link.live().await?;
         let mut call = STATE.prepare_invoke();
-        call.key(key(sale, "")).arg(epoch).arg(state);
-        let reply: Reply = call.invoke_async(&mut self.connection()).await?;
+        call.key(key(sale, ""));
+        call.arg(live.server.as_str()).arg(epoch).arg(state);
+        let reply = self.link.run_plain_on(&live, &call).await?;
         match reply.word() {
             "set" => Ok(true),
             "other" => Ok(false),
@@ -187,11 +192,13 @@ impl Stock {
         for part in PARTS {
             call.key(key(hold.sale, part));
         }
-        call.arg(hold.order.0)
-            .arg(hold.account.0)
-            .arg(hold.units)
-            .arg(hold.lease.0);
-        let reply: Reply = call.invoke_async(&mut self.connection()).await?;
+        let arguments = [
+            hold.order.0,
+            hold.account.0,
+            hold.units.into(),
+            hold.lease.0,
+        ];
+        let reply = self.link.run(&mut call, &arguments).await?;
         Ok(match reply.word() {
             "held" | "again" => Held::Yes(Admitted {
                 order_id: hold.order,
@@ -209,7 +216,7 @@ impl Stock {
             "early" => Held::Early,
             "closed" => Held::Closed,
             "paused" => Held::Paused,
-            "unknown" => Held::Unknown,
+            "unknown" | "counting" | "distrusted" => Held::Counting,
             _ => return Err(reply.unexpected()),
         })
     }
@@ -224,7 +231,7 @@ impl Stock {
         for order in orders {
             call.arg(order.0);
         }
-        let reply: Reply = call.invoke_async(&mut self.connection()).await?;
+        let reply = self.link.run_plain(&call).await?;
         if reply.word() == "cleared" {
             Ok(())
         } else {
@@ -232,37 +239,48 @@ impl Stock {
         }
     }
 
-    /// Orders admitted more than `older_than_ms` ago that nobody has reported decided: with their
-    /// reservation, if it still stands.
+    /// Orders admitted more than `older_than_ms` ago that nobody has reported decided, the oldest
+    /// first.
     pub async fn undecided(
         &self,
         sale: SaleId,
         older_than_ms: i64,
         at_most: u32,
-    ) -> Result<Vec<(OrderId, Option<Admitted>)>> {
+    ) -> Result<Vec<Undecided>> {
         let mut call = UNDECIDED.prepare_invoke();
         call.key(key(sale, ":undecided")).key(key(sale, ":held"));
         call.arg(older_than_ms).arg(at_most);
-        let reply: Reply = call.invoke_async(&mut self.connection()).await?;
+        let reply = self.link.run_plain(&call).await?;
         if reply.word() != "found" {
             return Err(reply.unexpected());
         }
-        reply
-            .rest()
-            .chunks_exact(2)
-            .map(|pair| {
-                let order: OrderId = pair[0]
-                    .parse()
-                    .map_err(|_| StockError::Reply(pair[0].clone()))?;
-                Ok((order, reply::reservation(sale, order, &pair[1])))
+        let read = |entry: &[String]| {
+            let order = entry[0].parse().ok()?;
+            Some(Undecided {
+                order,
+                age_ms: entry[1].parse().ok()?,
+                admitted: reply::reservation(sale, order, &entry[2]),
             })
-            .collect()
+        };
+        let entries = reply.rest().chunks_exact(3);
+        let undecided: Option<Vec<Undecided>> = entries.map(read).collect();
+        undecided.ok_or_else(|| reply.unexpected())
     }
 
     /// The reservation of an order, if there is one.
     pub async fn reservation(&self, sale: SaleId, order: OrderId) -> Result<Option<Admitted>> {
-        let held: Option<String> = self.connection().hget(key(sale, ":held"), order.0).await?;
+        let mut pipeline = redis::pipe();
+        pipeline.hget(key(sale, ":held"), order.0);
+        let (held,): (Option<String>,) = self.link.query(&pipeline).await?;
         Ok(held.and_then(|held| reply::reservation(sale, order, &held)))
+    }
+
+    /// The account that has spent a slot, as far as Redis knows.
+    pub async fn spender(&self, sale: SaleId, slot: OrderId) -> Result<Option<AccountId>> {
+        let mut pipeline = redis::pipe();
+        pipeline.hget(key(sale, ":slots"), slot.0);
+        let (account,): (Option<u64>,) = self.link.query(&pipeline).await?;
+        Ok(account.map(AccountId))
     }
 
     /// Gives back what an order held.
@@ -271,8 +289,7 @@ impl Stock {
         for part in ["", ":held", ":accounts", ":undecided"] {
             call.key(key(sale, part));
         }
-        call.arg(order.0).arg(epoch);
-        let reply: Reply = call.invoke_async(&mut self.connection()).await?;
+        let reply = self.link.run(&mut call, &[epoch, order.0]).await?;
         match reply.word() {
             "released" | "nothing" | "counted" => Ok(Released::Done),
             "later" => Ok(Released::Later),
@@ -287,23 +304,42 @@ impl Stock {
         }
         let mut pipeline = redis::pipe();
         for sale in sales {
-            pipeline.hmget(key(*sale, ""), &["epoch", "available"]);
+            let fields = ["epoch", "available", "state", "server"];
+            pipeline.hmget(key(*sale, ""), &fields);
         }
-        let rows: Vec<(Option<u64>, Option<u32>)> =
-            pipeline.query_async(&mut self.connection()).await?;
-        let level = |(epoch, available): (Option<u64>, Option<u32>)| {
+        type Row = (Option<u64>, Option<u32>, Option<String>, Option<String>);
+        let live = self.link.live().await?;
+        let rows: Vec<Row> = self.link.query_on(&live, &pipeline).await?;
+        let level = |(epoch, available, state, server): Row| {
             Some(Level {
                 epoch: epoch?,
                 available: available?,
+                state: state?,
+                trusted: server.as_deref() == Some(live.server.as_str()),
             })
         };
         Ok(rows.into_iter().map(level).collect())
     }
 
-    /// The reservations of a sale: how many, and their units.
+    /// The reservations of a sale, read in pages: those that come or go meanwhile may be missing.
     pub async fn reservations(&self, sale: SaleId) -> Result<Vec<Admitted>> {
-        let held: Vec<(u64, String)> = self.connection().hgetall(key(sale, ":held")).await?;
-        let rows = held
+        let mut cursor = 0_u64;
+        let mut found = std::collections::BTreeMap::new();
+        loop {
+            let mut page = redis::cmd("HSCAN");
+            page.arg(key(sale, ":held")).arg(cursor);
+            page.arg("COUNT").arg(SCAN_PAGE);
+            let mut pipeline = redis::pipe();
+            pipeline.add_command(page);
+            let ((next, fields),): ((u64, Vec<(u64, String)>),) =
+                self.link.query(&pipeline).await?;
+            found.extend(fields);
+            cursor = next;
+            if cursor == 0 {
+                break;
+            }
+        }
+        let rows = found
             .into_iter()
             .filter_map(|(order, held)| reply::reservation(sale, OrderId(order), &held));
         Ok(rows.collect())
@@ -311,9 +347,9 @@ impl Stock {
 
     /// Whether Redis answers.
     pub async fn ping(&self) -> Result<()> {
-        let _: String = redis::cmd("PING")
-            .query_async(&mut self.connection())
-            .await?;
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("PING");
+        let (_,): (String,) = self.link.query(&pipeline).await?;
         Ok(())
     }
 }

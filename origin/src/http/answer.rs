@@ -137,7 +137,7 @@ pub(super) fn refusal(held: &Held) -> Failure {
             ProblemKind::TokenInvalid,
             "The token was used by somebody else.",
         ),
-        Held::Unknown | Held::Yes(_) | Held::Decided => problem(
+        Held::Counting | Held::Yes(_) | Held::Decided => problem(
             ProblemKind::Unavailable,
             "The stock of this sale is being counted. Please try again.",
         ),

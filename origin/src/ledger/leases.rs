@@ -40,6 +40,17 @@ pub struct LeaseRow {
     ends_at: UnixMillis,
 }
 
+/// Where a slot came from.
+#[derive(Clone, Copy, Debug)]
+pub struct Slot {
+    /// Its lease.
+    pub lease: LeaseId,
+    /// The sale.
+    pub sale: SaleId,
+    /// Whether the lease has ended, so that no order can be placed with the slot any more.
+    pub over: bool,
+}
+
 impl LeaseRow {
     /// Whether the lease holds this slot and lives at `now`.
     pub fn admits(&self, slot: OrderId, now: UnixMillis) -> bool {
@@ -158,17 +169,22 @@ impl Ledger {
         }))
     }
 
-    /// The sale whose lease holds this slot, so whose order of this id may be in the queue.
-    pub async fn sale_of_slot(&self, slot: OrderId) -> Result<Option<SaleId>> {
+    /// The slot of this id, if there is one: the order of this id may be in the queue.
+    pub async fn slot(&self, id: OrderId) -> Result<Option<Slot>> {
         let lease = sqlx::query!(
-            "SELECT sale_id, first_slot, slots FROM leases
-             WHERE first_slot <= ? ORDER BY first_slot DESC LIMIT 1",
-            slot.0
+            r#"SELECT id, sale_id, first_slot, slots,
+                      ends_at_ms <= CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) AS "over!: bool"
+               FROM leases WHERE first_slot <= ? ORDER BY first_slot DESC LIMIT 1"#,
+            id.0
         );
         let lease = lease.fetch_optional(&mut *self.connection().await?).await?;
-        let holds = |first: u64, slots: u32| slot.0 - first < u64::from(slots);
+        let holds = |first: u64, slots: u32| id.0 - first < u64::from(slots);
         Ok(lease
             .filter(|lease| holds(lease.first_slot, lease.slots))
-            .map(|lease| SaleId(lease.sale_id)))
+            .map(|lease| Slot {
+                lease: LeaseId(lease.id),
+                sale: SaleId(lease.sale_id),
+                over: lease.over,
+            }))
     }
 }

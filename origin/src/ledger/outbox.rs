@@ -1,38 +1,53 @@
-//! The release outbox: units that are free in MySQL and that Redis must be told of.
+//! The release outbox: what Redis must be told of units once MySQL has committed it.
 //!
 //! Invariant: a row stays until Redis has answered; telling it twice does nothing.
 
 use super::rows::push_ids;
 use super::{Ledger, Result};
-use kernel::ids::{OrderId, SaleId};
+use kernel::ids::{OrderId, SaleId, StockChangeId};
 use sqlx::QueryBuilder;
 
-/// What an order held is free.
+/// Something that Redis must be told of.
 #[derive(Clone, Copy, Debug)]
 pub struct Release {
     /// The row.
     pub id: u64,
     /// The sale.
     pub sale: SaleId,
-    /// The order.
-    pub order: OrderId,
     /// The sale's epoch when the row was written.
     pub epoch: u64,
+    /// What happened.
+    pub what: Freed,
+}
+
+/// What happened to units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freed {
+    /// What this order held is free.
+    Order(OrderId),
+    /// Units came to the sale; 0 if what was held for the change is withdrawn for good.
+    Changed(StockChangeId, u32),
 }
 
 impl Ledger {
-    /// The oldest releases, at most `at_most`.
-    pub async fn releases(&self, at_most: u32) -> Result<Vec<Release>> {
+    /// The oldest releases after the row `after`, at most `at_most`.
+    pub async fn releases(&self, after: u64, at_most: u32) -> Result<Vec<Release>> {
         let rows = sqlx::query!(
-            "SELECT id, sale_id, order_id, epoch FROM release_outbox ORDER BY id LIMIT ?",
+            "SELECT id, sale_id, order_id, epoch, kind, units FROM release_outbox
+             WHERE id > ? ORDER BY id LIMIT ?",
+            after,
             at_most
         );
         let rows = rows.fetch_all(&mut *self.connection().await?).await?;
         let releases = rows.into_iter().map(|row| Release {
             id: row.id,
             sale: SaleId(row.sale_id),
-            order: OrderId(row.order_id),
             epoch: row.epoch,
+            what: if row.kind == "release" {
+                Freed::Order(OrderId(row.order_id))
+            } else {
+                Freed::Changed(StockChangeId(row.order_id), row.units)
+            },
         });
         Ok(releases.collect())
     }

@@ -233,28 +233,44 @@ impl Ledger {
             == 1)
     }
 
-    /// Opens a new epoch of a draft: what Redis is then loaded with.
-    pub async fn begin_publish(&self, id: SaleId) -> Result<()> {
+    /// Writes new terms of a sale that is still in the phase it was read in; false if it is not.
+    /// With `recount`, Redis is counted anew to take them in. What was loaded of a draft before
+    /// cannot be published any more.
+    pub async fn change_terms(
+        &self,
+        row: &SaleRow,
+        terms: &NewSale,
+        recount: bool,
+    ) -> Result<bool> {
         let update = sqlx::query!(
-            "UPDATE sales SET epoch = epoch + 1 WHERE id = ? AND phase = 'draft'",
-            id.0
+            "UPDATE sales SET price_minor = ?, total = ?, limit_per_account = ?, opens_at_ms = ?,
+                    closes_at_ms = ?, quota = ?, rate_per_second = ?, payment_seconds = ?,
+                    rebuild_above = IF(?, GREATEST(COALESCE(rebuild_above, 0), epoch), rebuild_above),
+                    epoch = IF(phase = 'draft', epoch + 1, epoch), version = version + 1
+             WHERE id = ? AND phase = ? AND total = ?",
+            terms.price.amount_minor,
+            terms.total,
+            terms.limit_per_account,
+            terms.opens_at.0,
+            terms.closes_at.0,
+            terms.quota,
+            terms.rate_per_second,
+            terms.payment_seconds,
+            recount,
+            row.sale.id.0,
+            row.phase.as_str(),
+            row.sale.total
         );
-        must_touch(
-            "begin publish",
-            1,
-            update
-                .execute(&mut *self.connection().await?)
-                .await?
-                .rows_affected(),
-        )
+        let done = update.execute(&mut *self.connection().await?).await?;
+        Ok(done.rows_affected() == 1)
     }
 
-    /// Makes a draft whose stock is loaded public, and enters its units in the books.
-    pub async fn finish_publish(&self, id: SaleId, total: u32) -> Result<()> {
-        retry(|| self.finish_publish_once(id, total)).await
+    /// Makes a draft whose stock is loaded in this epoch public, and enters its units in the books.
+    pub async fn finish_publish(&self, id: SaleId, epoch: u64, total: u32) -> Result<()> {
+        retry(|| self.finish_publish_once(id, epoch, total)).await
     }
 
-    async fn finish_publish_once(&self, id: SaleId, total: u32) -> Result<()> {
+    async fn finish_publish_once(&self, id: SaleId, epoch: u64, total: u32) -> Result<()> {
         let mut transaction = self.begin().await?;
         let entry = Entry {
             sale: id.0,
@@ -266,8 +282,9 @@ impl Ledger {
         enter(&mut transaction, &[entry]).await?;
         let update = sqlx::query!(
             "UPDATE sales SET phase = 'published', version = version + 1
-             WHERE id = ? AND phase = 'draft'",
-            id.0
+             WHERE id = ? AND phase = 'draft' AND epoch = ?",
+            id.0,
+            epoch
         );
         let done = update.execute(&mut *transaction).await?;
         must_touch("finish publish", 1, done.rows_affected())?;

@@ -16,6 +16,8 @@ pub struct Metrics {
     pub edge_requests: IntCounterVec,
     /// Webhooks acted on, by `outcome`.
     pub payments_settled: IntCounterVec,
+    /// Sales counted anew, by `outcome`.
+    pub rebuilds: IntCounterVec,
     orders_decided: IntCounterVec,
 }
 
@@ -38,6 +40,11 @@ impl Metrics {
             payments_settled: counter(
                 "doorbuster_payments_settled_total",
                 "Webhooks of the payment provider that were acted on",
+                "outcome",
+            ),
+            rebuilds: counter(
+                "doorbuster_rebuilds_total",
+                "Sales that were counted anew from MySQL into Redis",
                 "outcome",
             ),
             orders_decided: counter(

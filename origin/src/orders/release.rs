@@ -1,9 +1,12 @@
-//! Tells Redis which units MySQL has committed to be free.
+//! Tells Redis what MySQL has committed of units: freed, added, withdrawn.
 //!
-//! Invariant: `ledger-first`. Redis learns of a free unit from the outbox alone, by order id; a row
+//! Invariant: `ledger-first`. Redis learns of a free unit from the outbox alone, by the id of the order or the
+//! change; a row
 //! leaves the outbox after Redis has answered.
 
-use crate::stock::Released;
+use crate::ledger::{Freed, Release};
+use crate::sales::finish_changes;
+use crate::stock::{Released, Stock, StockError};
 use crate::stores::Stores;
 use std::time::Duration;
 
@@ -12,27 +15,52 @@ const EVERY: Duration = Duration::from_millis(200);
 /// Rows taken in at once.
 const BATCH: u32 = 500;
 
+/// Changes of units that broke off are looked for every so many turns.
+const CHANGES_EVERY: u32 = 25;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
 /// Releases for ever.
 pub async fn release(stores: Stores) {
-    loop {
-        match release_some(&stores).await {
-            Ok(done) if done == BATCH as usize => {}
-            Ok(_) => tokio::time::sleep(EVERY).await,
-            Err(error) => {
-                tracing::warn!(error, "Free units could not be released; trying again");
-                tokio::time::sleep(EVERY).await;
-            }
+    for turn in 0_u32.. {
+        if let Err(error) = release_all(&stores).await {
+            tracing::warn!(error, "Free units could not be released; trying again");
         }
+        if turn % CHANGES_EVERY == 0
+            && let Err(error) = finish_changes(&stores.ledger, &stores.stock).await
+        {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(
+                error,
+                "Changes of units could not be finished; trying again"
+            );
+        }
+        tokio::time::sleep(EVERY).await;
     }
 }
 
-async fn release_some(stores: &Stores) -> Result<usize, Box<dyn std::error::Error + Send + Sync>> {
-    let mut done = Vec::new();
-    for row in stores.ledger.releases(BATCH).await? {
-        if stores.stock.release(row.sale, row.order, row.epoch).await? == Released::Done {
-            done.push(row.id);
+/// One look at the whole outbox. Rows that Redis is not ready for stay, and hold nobody up.
+pub async fn release_all(stores: &Stores) -> Result<(), Failure> {
+    let mut after = 0;
+    loop {
+        let rows = stores.ledger.releases(after, BATCH).await?;
+        let Some(last) = rows.last() else {
+            return Ok(());
+        };
+        after = last.id;
+        let mut done = Vec::new();
+        for row in &rows {
+            if tell(&stores.stock, row).await? == Released::Done {
+                done.push(row.id);
+            }
         }
+        stores.ledger.released(&done).await?;
     }
-    stores.ledger.released(&done).await?;
-    Ok(done.len())
+}
+
+async fn tell(stock: &Stock, row: &Release) -> Result<Released, StockError> {
+    match row.what {
+        Freed::Order(order) => stock.release(row.sale, order, row.epoch).await,
+        Freed::Changed(change, units) => stock.changed(row.sale, change, row.epoch, units).await,
+    }
 }

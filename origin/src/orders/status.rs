@@ -3,7 +3,9 @@
 //! Invariant: an order is shown to its own account alone.
 
 use super::prices::Prices;
-use crate::ledger::{Admitted, LedgerError, OrderRow};
+use super::undecided::{GIVE_UP_AFTER_MS, queue_is_short};
+use crate::ledger::{Admitted, LedgerError, OrderRow, Slot};
+use crate::queue::QueueError;
 use crate::stock::StockError;
 use crate::stores::Stores;
 use kernel::ids::{AccountId, OrderId};
@@ -23,6 +25,9 @@ pub enum StatusError {
     /// Redis.
     #[error("the stock did not answer")]
     Stock(#[from] StockError),
+    /// NATS.
+    #[error("the queue did not answer")]
+    Queue(#[from] QueueError),
 }
 
 /// An order of this account; `None` if there is none.
@@ -35,16 +40,56 @@ pub async fn show(
     if let Some(row) = stores.ledger.order(id, account).await? {
         return Ok(Some(order(row)));
     }
-    let Some(sale) = stores.ledger.sale_of_slot(id).await? else {
+    let Some(slot) = stores.ledger.slot(id).await? else {
         return Ok(None);
     };
-    let reservation = stores.stock.reservation(sale, id).await?;
-    let Some(admitted) = reservation.filter(|admitted| admitted.account_id == account) else {
-        // Decided between the two looks, or never placed.
+    if let Some(admitted) = stores.stock.reservation(slot.sale, id).await? {
+        let price = prices.of(stores, slot.sale).await?;
+        let own = admitted.account_id == account;
+        return Ok(price.and_then(|price| queued(&admitted, price).filter(|_| own)));
+    }
+    // Decided between the two looks, never placed, or lost.
+    if let Some(row) = stores.ledger.order(id, account).await? {
+        return Ok(Some(order(row)));
+    }
+    if end_if_lost(stores, id, account, slot).await? {
         return Ok(stores.ledger.order(id, account).await?.map(order));
+    }
+    Ok(None)
+}
+
+/// Ends an order that this account has been promised, and of which neither Redis nor the queue nor
+/// the ledger knows any more: both were lost at once. Redis may still know who has spent the slot;
+/// else it must be one that nobody can spend any more.
+async fn end_if_lost(
+    stores: &Stores,
+    id: OrderId,
+    account: AccountId,
+    slot: Slot,
+) -> Result<bool, StatusError> {
+    let age_ms = crate::now().since(id.minted_at());
+    if age_ms < GIVE_UP_AFTER_MS || !queue_is_short(&stores.queue).await? {
+        return Ok(false);
+    }
+    let spender = stores.stock.spender(slot.sale, id).await?;
+    if !spender.map_or(slot.over, |spender| spender == account) {
+        return Ok(false);
+    }
+    let admitted = Admitted {
+        order_id: id,
+        sale_id: slot.sale,
+        account_id: account,
+        lease_id: slot.lease,
+        quantity: 1,
+        epoch: 0,
+        admitted_at_ms: id.minted_at(),
     };
-    let price = prices.of(stores, sale).await?;
-    Ok(price.and_then(|price| queued(&admitted, price)))
+    let ended = stores.ledger.tombstone(&admitted).await?;
+    if ended {
+        let id = id.to_string();
+        tracing::error!(order.id = id, "An order was lost, and is refused now");
+    }
+    Ok(ended)
 }
 
 /// The orders of an account that are decided, the newest first, `limit` (1 to [`PAGE_MAX`]) a page.

@@ -1,11 +1,12 @@
 //! Makes sales and publishes them (preheat).
 //!
 //! Invariant: publishing is all or nothing, and can be repeated. Redis is loaded first, under a new
-//! epoch; then the sale becomes public in the ledger. Whoever fails in between leaves a draft.
+//! epoch; then the sale becomes public in the ledger. Whoever fails in between leaves a draft, to
+//! which nobody has tokens.
 
 use crate::ids::{IdError, Ids};
 use crate::ledger::{Ledger, LedgerError, NewSale};
-use crate::stock::{Load, Stock, StockError};
+use crate::stock::{Stock, StockError, Switched};
 use kernel::ids::{ItemId, SaleId};
 use kernel::money::Money;
 use kernel::order::QUANTITY_MAX;
@@ -31,6 +32,9 @@ pub enum PublishError {
     /// The sale cannot be published any more.
     #[error("sale {0} is {1}: only a draft can be published")]
     NotDraft(SaleId, &'static str),
+    /// Somebody else publishes it at this moment.
+    #[error("somebody else publishes sale {0}, in epoch {1}; publish again")]
+    Overtaken(SaleId, u64),
     /// No id to be had.
     #[error("no id for the sale")]
     Id(#[from] IdError),
@@ -67,12 +71,30 @@ pub struct SaleDraft {
     pub payment_seconds: u32,
 }
 
+impl SaleDraft {
+    pub(super) fn into_sale(self, id: SaleId) -> NewSale {
+        NewSale {
+            id,
+            item: self.item,
+            slug: self.slug,
+            price: self.price,
+            total: self.units,
+            limit_per_account: self.limit_per_account,
+            opens_at: self.opens_at,
+            closes_at: self.closes_at,
+            quota: self.quota,
+            rate_per_second: self.rate_per_second,
+            payment_seconds: self.payment_seconds,
+        }
+    }
+}
+
 /// What publishing did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Published {
     /// The sale is public now.
     Now,
-    /// It was public before; nothing changed.
+    /// It was public before: to load its stock again is a rebuild.
     Before,
 }
 
@@ -86,19 +108,7 @@ pub async fn create(ledger: &Ledger, ids: &Ids, draft: SaleDraft) -> Result<Sale
         )));
     }
     let id = SaleId(ids.next().await?);
-    let sale = NewSale {
-        id,
-        item: draft.item,
-        slug: draft.slug,
-        price: draft.price,
-        total: draft.units,
-        limit_per_account: draft.limit_per_account,
-        opens_at: draft.opens_at,
-        closes_at: draft.closes_at,
-        quota: draft.quota,
-        rate_per_second: draft.rate_per_second,
-        payment_seconds: draft.payment_seconds,
-    };
+    let sale = draft.into_sale(id);
     if ledger.insert_sale(&sale).await? {
         Ok(id)
     } else {
@@ -109,7 +119,7 @@ pub async fn create(ledger: &Ledger, ids: &Ids, draft: SaleDraft) -> Result<Sale
     }
 }
 
-fn check(draft: &SaleDraft) -> Result<(), String> {
+pub(super) fn check(draft: &SaleDraft) -> Result<(), String> {
     let slug = draft.slug.as_str();
     let slug_ok = (1..=100).contains(&slug.len())
         && slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
@@ -160,22 +170,18 @@ pub async fn publish(
     let row = ledger.sale(id).await?.ok_or(PublishError::Unknown(id))?;
     match row.phase {
         Phase::Draft => {}
-        Phase::Published => return Ok(Published::Before),
-        other => return Err(PublishError::NotDraft(id, other.as_str())),
+        Phase::Published | Phase::Paused => return Ok(Published::Before),
+        Phase::Closed => return Err(PublishError::NotDraft(id, row.phase.as_str())),
     }
-    ledger.begin_publish(id).await?;
-    let row = ledger.sale(id).await?.ok_or(PublishError::Unknown(id))?;
-    stock
-        .load(Load {
-            sale: id,
-            epoch: row.epoch,
-            available: row.sale.total,
-            limit: row.sale.limit_per_account,
-            opens_at: row.sale.opens_at,
-            closes_at: row.sale.closes_at,
-        })
+    let in_redis = stock.levels(&[id]).await?.pop().flatten();
+    let epoch = in_redis.map_or(0, |level| level.epoch);
+    let count = ledger.count(id, epoch).await?;
+    if let Switched::Kept(epoch) = stock.switch(&count).await? {
+        return Err(PublishError::Overtaken(id, epoch));
+    }
+    ledger
+        .finish_publish(id, count.epoch, count.available)
         .await?;
-    ledger.finish_publish(id, row.sale.total).await?;
     Ok(Published::Now)
 }
 

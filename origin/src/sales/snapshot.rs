@@ -96,6 +96,8 @@ fn sale(
     level: Option<Level>,
     now: UnixMillis,
 ) -> Option<SnapshotSale> {
+    // While Redis is counted anew, the ledger's counters serve too.
+    let level = level.filter(|level| level.is_of(row.epoch));
     let available = level.map_or(row.available(), |level| level.available);
     let remaining = Remaining::of(available, row.sale.total);
     let state = state_at(

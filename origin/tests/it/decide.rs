@@ -85,7 +85,7 @@ async fn mysql_refuses_what_redis_should_not_have_admitted() {
         none.is_none(),
         "an order of the future is left for a rebuild"
     );
-    let releases = world.stores.ledger.releases(10).await.unwrap();
+    let releases = world.stores.ledger.releases(0, 10).await.unwrap();
     assert_eq!(releases.len(), 3, "each refusal tells Redis to give back");
 }
 
@@ -130,11 +130,11 @@ async fn a_message_that_meets_a_dead_row_releases_again() {
         .cancel(order.order_id, order.account_id)
         .await
         .unwrap();
-    let before = ledger.releases(10).await.unwrap().len();
+    let before = ledger.releases(0, 10).await.unwrap().len();
     let decided = ledger
         .decide(sale, std::slice::from_ref(&order))
         .await
         .unwrap();
     assert_eq!(decided.repeated, [order.order_id]);
-    assert_eq!(ledger.releases(10).await.unwrap().len(), before + 1);
+    assert_eq!(ledger.releases(0, 10).await.unwrap().len(), before + 1);
 }

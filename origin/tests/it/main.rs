@@ -20,4 +20,7 @@ mod phase;
 mod place;
 mod program;
 mod publish;
+mod rebuild;
 mod stock_model;
+mod undecided;
+mod units;

@@ -4,7 +4,8 @@
 use kernel::ids::{AccountId, ItemId, LeaseId, OrderId, SaleId};
 use kernel::money::Money;
 use origin::catalogue::{ItemDraft, add_item};
-use origin::ledger::{Admitted, Ledger};
+use origin::ledger::{Admitted, Decided, Ledger};
+use origin::ops::rebuild::{Rebuilt, rebuild};
 use origin::sales::{SaleDraft, create, publish};
 use origin::settings::{Secret, StoreSettings};
 use origin::stock::{Held, Hold};
@@ -138,22 +139,52 @@ impl World {
     /// An order that is pending payment.
     pub async fn pending(&self, sale: SaleId, account: u64, units: u32) -> OrderId {
         let admitted = self.admit(sale, account, units).await;
-        self.stores
-            .ledger
-            .decide(sale, std::slice::from_ref(&admitted))
-            .await
-            .unwrap();
-        self.stores
-            .stock
-            .decided(sale, &[admitted.order_id])
-            .await
-            .unwrap();
+        self.decide(&admitted).await;
         admitted.order_id
+    }
+
+    /// Sets a field of a sale in Redis by hand.
+    pub async fn tamper(&self, sale: SaleId, field: &str, value: &str) {
+        let mut redis = self.stores.stock.connection();
+        let key = format!("sale:{{{sale}}}");
+        let _: () = redis::AsyncCommands::hset(&mut redis, key, field, value)
+            .await
+            .unwrap();
+    }
+
+    /// Removes all that Redis has of a sale, as a flush does.
+    pub async fn forget(&self, sale: SaleId) {
+        let mut redis = self.stores.stock.connection();
+        for part in ["", ":slots", ":held", ":accounts", ":undecided", ":changes"] {
+            let key = format!("sale:{{{sale}}}{part}");
+            let _: () = redis::AsyncCommands::del(&mut redis, key).await.unwrap();
+        }
+    }
+
+    /// Decides as the decider does.
+    pub async fn decide(&self, admitted: &Admitted) -> Decided {
+        let orders = std::slice::from_ref(admitted);
+        let (ledger, stock) = (&self.stores.ledger, &self.stores.stock);
+        let decided = ledger.decide(admitted.sale_id, orders).await.unwrap();
+        let done = [admitted.order_id];
+        stock.decided(admitted.sale_id, &done).await.unwrap();
+        decided
+    }
+
+    /// Counts a sale anew.
+    pub async fn rebuild(&self, sale: SaleId) -> Rebuilt {
+        let Stores {
+            ledger,
+            stock,
+            queue,
+            ..
+        } = &self.stores;
+        rebuild(ledger, stock, queue, sale).await.unwrap()
     }
 
     pub async fn available(&self, sale: SaleId) -> u32 {
         let levels = self.stores.stock.levels(&[sale]).await.unwrap();
-        levels[0].expect("the sale is loaded").available
+        levels[0].as_ref().expect("the sale is loaded").available
     }
 
     /// Runs SQL that no room of ours has: to plant a fault or turn a clock.
