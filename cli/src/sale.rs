@@ -1,20 +1,19 @@
 //! `doorbuster sale`.
 
+mod running;
+mod show;
+
 use crate::{Stores, when};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use kernel::ids::{ItemId, SaleId};
 use kernel::money::{Currency, Money};
-use kernel::sale::{Phase, Remaining, state_at};
 use kernel::time::UnixMillis;
 use origin::ledger::Direction;
-use origin::ledger::{Ledger, SaleRow};
-use origin::ops::rebuild::{Rebuilt, rebuild};
-use origin::sales::{
-    Change as PhaseChange, Published, SaleDraft, Terms, change, change_terms, change_units, create,
-    publish,
-};
-use serde_json::{Value, json};
+use origin::sales::{Change as PhaseChange, Published, SaleDraft, change_terms, create, publish};
+use running::{Change, hold, move_units, recount, terms};
+use serde_json::Value;
+use show::{print_sale, state, view, with_redis};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -116,36 +115,6 @@ pub(crate) struct Create {
     payment_seconds: u32,
 }
 
-#[derive(Args)]
-pub(crate) struct Change {
-    /// The sale.
-    id: SaleId,
-    /// The price of a unit, in minor units; of a draft.
-    #[arg(long)]
-    price: Option<i64>,
-    /// Units on sale; of a draft.
-    #[arg(long)]
-    units: Option<u32>,
-    /// Units one account can have; of a public sale only more.
-    #[arg(long)]
-    limit: Option<u32>,
-    /// When it opens, if it has not.
-    #[arg(long, value_parser = when::parse)]
-    opens: Option<UnixMillis>,
-    /// When it closes.
-    #[arg(long, value_parser = when::parse)]
-    closes: Option<UnixMillis>,
-    /// Tokens that may be out: this many times the units left, 1 to 100.
-    #[arg(long)]
-    quota: Option<u32>,
-    /// Admissions a second over all edges.
-    #[arg(long)]
-    rate: Option<u32>,
-    /// How long orders from now on can be paid, in seconds, 60 to 86,400.
-    #[arg(long)]
-    payment_seconds: Option<u32>,
-}
-
 pub(crate) async fn run(command: Command, stores: &Stores) -> anyhow::Result<()> {
     let ledger = stores.ledger().await?;
     match command {
@@ -170,7 +139,7 @@ pub(crate) async fn run(command: Command, stores: &Stores) -> anyhow::Result<()>
         }
         Command::Pause { id } => hold(stores, &ledger, id, PhaseChange::Pause, "paused").await?,
         Command::Resume { id } => {
-            hold(stores, &ledger, id, PhaseChange::Resume, "going on").await?
+            hold(stores, &ledger, id, PhaseChange::Resume, "going on").await?;
         }
         Command::Close { id } => hold(stores, &ledger, id, PhaseChange::Close, "closed").await?,
         Command::Show { id, json } => {
@@ -200,62 +169,6 @@ pub(crate) async fn run(command: Command, stores: &Stores) -> anyhow::Result<()>
     Ok(())
 }
 
-async fn hold(
-    stores: &Stores,
-    ledger: &Ledger,
-    id: SaleId,
-    wanted: PhaseChange,
-    word: &str,
-) -> anyhow::Result<()> {
-    change(ledger, &stores.stock().await?, id, wanted).await?;
-    println!("sale {id} is {word}");
-    Ok(())
-}
-
-async fn recount(stores: &Stores, ledger: &Ledger, id: SaleId) -> anyhow::Result<()> {
-    let row = ledger.sale(id).await?;
-    let row = row.with_context(|| format!("there is no sale {id}"))?;
-    anyhow::ensure!(
-        row.phase != Phase::Draft,
-        "sale {id} is a draft: publish it"
-    );
-    match rebuild(ledger, &stores.stock().await?, &stores.queue().await?, id).await? {
-        Rebuilt::Yes { epoch, available } => {
-            println!("sale {id} is counted anew: epoch {epoch}, {available} units available");
-        }
-        Rebuilt::Busy => println!("sale {id} is being counted anew by another process"),
-    }
-    Ok(())
-}
-
-async fn move_units(
-    stores: &Stores,
-    ledger: &Ledger,
-    id: SaleId,
-    direction: Direction,
-    units: u32,
-) -> anyhow::Result<()> {
-    let (stock, ids) = (stores.stock().await?, stores.ids(ledger).await?);
-    change_units(ledger, &stock, &ids, id, direction, units).await?;
-    let row = ledger.sale(id).await?;
-    let row = row.with_context(|| format!("there is no sale {id}"))?;
-    println!("sale {id} has {} units in all", row.sale.total);
-    Ok(())
-}
-
-fn terms(arguments: &Change) -> Terms {
-    Terms {
-        price_minor: arguments.price,
-        units: arguments.units,
-        limit_per_account: arguments.limit,
-        opens_at: arguments.opens,
-        closes_at: arguments.closes,
-        quota: arguments.quota,
-        rate_per_second: arguments.rate,
-        payment_seconds: arguments.payment_seconds,
-    }
-}
-
 fn draft(arguments: Create) -> SaleDraft {
     SaleDraft {
         item: arguments.item,
@@ -272,61 +185,4 @@ fn draft(arguments: Create) -> SaleDraft {
         rate_per_second: arguments.rate,
         payment_seconds: arguments.payment_seconds,
     }
-}
-
-/// The word shoppers see, or `draft`.
-fn state(row: &SaleRow) -> String {
-    let remaining = Remaining::of(row.available(), row.sale.total);
-    let state = state_at(
-        row.phase,
-        row.sale.opens_at,
-        row.sale.closes_at,
-        remaining,
-        origin::now(),
-    );
-    let word = state.and_then(|state| Some(serde_json::to_value(state).ok()?.as_str()?.to_owned()));
-    word.unwrap_or_else(|| Phase::Draft.as_str().to_owned())
-}
-
-fn view(row: &SaleRow) -> Value {
-    json!({
-        "id": row.sale.id,
-        "slug": row.sale.slug,
-        "state": state(row),
-        "price": row.sale.price,
-        "total": row.sale.total,
-        "reserved": row.reserved,
-        "sold": row.sold,
-        "available": row.available(),
-        "limit_per_account": row.sale.limit_per_account,
-        "opens_at_ms": row.sale.opens_at,
-        "closes_at_ms": row.sale.closes_at,
-        "epoch": row.epoch,
-        "version": row.version,
-    })
-}
-
-fn with_redis(mut view: Value, available: Option<u32>) -> Value {
-    view["redis_available"] = json!(available);
-    view
-}
-
-fn print_sale(row: &SaleRow, in_redis: Option<u32>) {
-    let in_redis = in_redis.map_or("nothing".to_owned(), |units| units.to_string());
-    println!("sale       {}  {}", row.sale.id, row.sale.slug);
-    println!("state      {}", state(row));
-    println!("price      {}", row.sale.price);
-    println!("opens      {}", when::show(row.sale.opens_at));
-    println!("closes     {}", when::show(row.sale.closes_at));
-    println!(
-        "units      {} in all, {} an account",
-        row.sale.total, row.sale.limit_per_account
-    );
-    println!(
-        "in MySQL   {} available, {} reserved, {} sold",
-        row.available(),
-        row.reserved,
-        row.sold
-    );
-    println!("in Redis   {in_redis} available, epoch {}", row.epoch);
 }

@@ -132,6 +132,9 @@ impl Level {
     }
 }
 
+/// `epoch`, `available`, `state` and `server` of a sale's hash.
+type LevelFields = (Option<u64>, Option<u32>, Option<String>, Option<String>);
+
 /// The state of a sale that is being counted anew.
 const COUNTING: &str = "counting";
 
@@ -307,10 +310,9 @@ impl Stock {
             let fields = ["epoch", "available", "state", "server"];
             pipeline.hmget(key(*sale, ""), &fields);
         }
-        type Row = (Option<u64>, Option<u32>, Option<String>, Option<String>);
         let live = self.link.live().await?;
-        let rows: Vec<Row> = self.link.query_on(&live, &pipeline).await?;
-        let level = |(epoch, available, state, server): Row| {
+        let rows: Vec<LevelFields> = self.link.query_on(&live, &pipeline).await?;
+        let level = |(epoch, available, state, server): LevelFields| {
             Some(Level {
                 epoch: epoch?,
                 available: available?,

@@ -29,6 +29,11 @@ impl Desk {
             ("DOORBUSTER_MYSQL_URL".to_owned(), mysql_url.clone()),
             ("DOORBUSTER_REDIS_URL".to_owned(), server("REDIS")),
             ("DOORBUSTER_NATS_URL".to_owned(), server("NATS")),
+            ("DOORBUSTER_STREAM_PREFIX".to_owned(), name),
+            (
+                "DOORBUSTER_STREAM_BYTES_MAX".to_owned(),
+                "4194304".to_owned(),
+            ),
         ];
         let desk = Self {
             settings,

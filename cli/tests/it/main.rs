@@ -29,7 +29,8 @@ async fn a_sale_is_made_published_and_shown() {
     let (show, publish) = (format!("sale show {sale}"), format!("sale publish {sale}"));
     assert!(desk.says(&show).contains("draft"));
     assert!(desk.says(&publish).contains("is public"));
-    assert!(desk.says(&publish).contains("nothing changed"));
+    let again = "is counted anew: epoch 2, 10 units available";
+    assert!(desk.says(&publish).ends_with(again));
     let shown = desk.says(&show);
     assert!(shown.contains("in Redis   10 available"), "{shown}");
     for (word, said) in [
@@ -42,6 +43,45 @@ async fn a_sale_is_made_published_and_shown() {
     }
     assert!(desk.says("sale list").contains("console"));
     assert!(desk.says("audit").ends_with("All invariants hold."));
+}
+
+#[tokio::test]
+async fn a_running_sale_gets_other_terms_and_units() {
+    let desk = Desk::new().await;
+    let sale = draft(&desk);
+    desk.says(&format!("sale change {sale} --units 12 --price 29900"));
+    desk.says(&format!("sale publish {sale}"));
+    let total = |line: &str, total: u32| {
+        let said = desk.says(line);
+        assert_eq!(said, format!("sale {sale} has {total} units in all"));
+    };
+    total(&format!("sale add-units {sale} 8"), 20);
+    total(&format!("sale withdraw-units {sale} 5"), 15);
+    let change = format!("sale change {sale} --rate 50 --limit 3 --closes +2h");
+    assert_eq!(desk.says(&change), format!("sale {sale} is changed"));
+    let shown = desk.says(&format!("sale show {sale}"));
+    assert!(shown.contains("15 in all, 3 an account"), "{shown}");
+    // Nobody runs the outboxes here: a count takes in what MySQL has.
+    let counted = desk.says(&format!("sale rebuild {sale}"));
+    assert!(counted.ends_with("15 units available"), "{counted}");
+
+    let refused = |line: String, words: &str| {
+        let (code, _, error) = desk.run(&line);
+        assert_eq!(code, 1, "{line}");
+        assert!(error.contains(words), "{words} in {error}");
+    };
+    refused(format!("sale change {sale} --price 1"), "frozen");
+    refused(format!("sale change {sale} --limit 1"), "only grows");
+    refused(format!("sale change {sale}"), "nothing to change");
+    refused(
+        format!("sale withdraw-units {sale} 15"),
+        "1 to 10000000 units",
+    );
+    refused(
+        format!("sale add-units {sale} 10000000"),
+        "1 to 10000000 units",
+    );
+    refused("sale rebuild 77".into(), "there is no sale 77");
 }
 
 #[tokio::test]

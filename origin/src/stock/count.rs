@@ -55,11 +55,15 @@ impl Stock {
     pub async fn switch(&self, count: &Count) -> Result<Switched> {
         let live = self.link.live().await?;
         let part = |name: &str| key(count.sale, &format!(":next:{}:{name}", count.epoch));
-        let (orders, epoch) = (&count.orders, count.epoch);
-        let slots = self
-            .stage(&live, part("slots"), orders, epoch, slot)
-            .await?;
-        let held = self.stage(&live, part("held"), orders, epoch, reservation);
+        let epoch = count.epoch;
+        let live_orders = count.orders.iter().filter_map(|order| {
+            let units = order.units?;
+            Some((*order, units))
+        });
+        let live_orders: Vec<(CountedOrder, u32)> = live_orders.collect();
+        let slots = self.stage(&live, part("slots"), &count.orders, epoch, slot);
+        let slots = slots.await?;
+        let held = self.stage(&live, part("held"), &live_orders, epoch, reservation);
         let held = held.await?;
         let accounts = self.stage(&live, part("accounts"), &count.accounts, epoch, holder);
         let accounts = accounts.await?;
@@ -97,11 +101,7 @@ impl Stock {
         fresh.del(&key).ignore();
         self.link.query_on::<()>(live, &fresh).await?;
         for chunk in rows.chunks(CHUNK) {
-            let rows = chunk.iter();
-            let fields: Vec<_> = rows.filter_map(|row| field(row, epoch)).collect();
-            if fields.is_empty() {
-                continue;
-            }
+            let fields: Vec<_> = chunk.iter().map(|row| field(row, epoch)).collect();
             let mut pipeline = redis::pipe();
             pipeline.hset_multiple(&key, &fields).ignore();
             pipeline.expire(&key, LEFTOVERS_SECONDS).ignore();
@@ -112,22 +112,21 @@ impl Stock {
     }
 }
 
-/// How a row becomes a field of a hash, in an epoch; `None` if it has none.
-type Field<T> = fn(&T, u64) -> Option<(u64, String)>;
+/// How a row becomes a field of a hash, in an epoch.
+type Field<T> = fn(&T, u64) -> (u64, String);
 
-fn slot(order: &CountedOrder, _: u64) -> Option<(u64, String)> {
-    Some((order.id.0, order.account.0.to_string()))
+fn slot(order: &CountedOrder, _: u64) -> (u64, String) {
+    (order.id.0, order.account.0.to_string())
 }
 
 /// `account:units:epoch:admitted_at_ms:lease` of an order that holds units.
-fn reservation(order: &CountedOrder, epoch: u64) -> Option<(u64, String)> {
-    let units = order.units?;
+fn reservation((order, units): &(CountedOrder, u32), epoch: u64) -> (u64, String) {
     let (account, lease) = (order.account.0, order.lease.0);
     let admitted_at = order.admitted_at.0;
     let text = format!("{account}:{units}:{epoch}:{admitted_at}:{lease}");
-    Some((order.id.0, text))
+    (order.id.0, text)
 }
 
-fn holder((account, units): &(AccountId, u32), _: u64) -> Option<(u64, String)> {
-    Some((account.0, units.to_string()))
+fn holder((account, units): &(AccountId, u32), _: u64) -> (u64, String) {
+    (account.0, units.to_string())
 }
