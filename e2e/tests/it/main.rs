@@ -6,12 +6,16 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod backend;
 mod buyer;
+
 mod shop;
 
 mod away;
 mod bad_input;
 mod crowd;
+mod disaster;
+mod origins;
 mod purchase;
 mod restart;
 mod untokened;

@@ -85,8 +85,15 @@ impl Sessions {
         Ok(self.issue(account, id, now.plus_seconds(LIFE_SECONDS), now))
     }
 
-    /// Whether the record behind a session lives.
-    pub async fn is_open(&self, session: &Session) -> Result<bool, AccountError> {
+    /// Whether a session was ended before its cookie runs out. A Redis that lost its data has
+    /// forgotten the sessions it ended, for these five minutes, and signs nobody out at once.
+    pub async fn is_revoked(&self, session: &Session) -> Result<bool, AccountError> {
+        let score: Option<i64> = self.redis.clone().zscore(REVOKED_KEY, &session.id).await?;
+        Ok(score.is_some())
+    }
+
+    /// Whether the record behind a session lives, so that it can be renewed.
+    async fn is_open(&self, session: &Session) -> Result<bool, AccountError> {
         let owner: Option<u64> = self.redis.clone().get(session_key(&session.id)).await?;
         Ok(owner == Some(session.account.0))
     }

@@ -1,7 +1,8 @@
 //! Who is signed in.
 //!
-//! Invariant: a session counts when its signature is ours, its time is not over and its record in
-//! Redis lives; the edge has checked the first two, we check all three.
+//! Invariant: a session counts when its signature is ours, its five minutes are not over and it is
+//! not revoked; the edge has checked the first two, we check all three. Its record in Redis is what
+//! makes it renewable.
 
 use super::Shared;
 use super::answer::{Answer, Failure};
@@ -23,10 +24,10 @@ impl FromRequestParts<Shared> for SignedIn {
         let session =
             cookie(&parts.headers).and_then(|text| verify_session(&key, text, crate::now()).ok());
         let session = session.ok_or(ProblemKind::SignedOut)?;
-        if sessions.is_open(&session).await? {
-            Ok(Self(session))
-        } else {
+        if sessions.is_revoked(&session).await? {
             Err(ProblemKind::SignedOut.into())
+        } else {
+            Ok(Self(session))
         }
     }
 }
