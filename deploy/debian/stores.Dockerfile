@@ -1,7 +1,8 @@
 # The stores as Debian has them, with the users and folders of the official images.
 
 FROM doorbuster-debian-base AS mysql
-RUN useradd --system --user-group --no-create-home mysql && install -d -o mysql -g mysql /var/lib/mysql
+RUN useradd --system --user-group --no-create-home mysql \
+    && install -d -o mysql -g mysql /var/lib/mysql /var/lib/mysql-files
 COPY debian/mysql.sh /usr/local/bin/
 USER mysql
 ENTRYPOINT ["mysql.sh"]
