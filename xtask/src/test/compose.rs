@@ -4,6 +4,8 @@
 
 mod images;
 mod project;
+#[cfg(test)]
+mod tests;
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
