@@ -25,7 +25,8 @@ pub enum Purpose {
 /// Something is missing and must be installed by hand.
 #[derive(Debug)]
 pub struct ByHand {
-    line: String,
+    /// What to type.
+    pub line: String,
 }
 
 impl std::error::Error for ByHand {}

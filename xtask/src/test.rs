@@ -4,6 +4,7 @@
 //! `N passed, N failed`.
 
 mod browser;
+mod compose;
 mod count;
 mod stages;
 
@@ -25,6 +26,19 @@ pub struct Test {
     /// Only one part, for a quick look.
     #[arg(long, value_enum)]
     only: Option<Part>,
+
+    /// Instead: the origin's tests against the stores of compose.yaml, and the whole of it. Needs
+    /// Docker.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "IMAGES",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "any",
+        conflicts_with = "only"
+    )]
+    compose: Option<compose::Images>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -44,6 +58,10 @@ impl Test {
     pub fn run(self) -> anyhow::Result<bool> {
         let wants = |part| self.only.is_none_or(|only| only == part);
         let mut stages = Stages::default();
+        if let Some(images) = self.compose {
+            compose::run(images, &mut stages)?;
+            return Ok(stages.report());
+        }
 
         if self.only != Some(Part::Unit) && self.only != Some(Part::Tidy) {
             stages.run("install", || install::missing(Purpose::Tests))?;
