@@ -20,7 +20,7 @@ mod sales;
 mod workers;
 
 pub use accounts::Account;
-pub use audit::{Finding, SaleCounts};
+pub use audit::{Backlog, SaleBooks, SaleCounts, Watcher};
 pub use close::{Cancelled, Settled, Settlement};
 pub use decide::{Admitted, Decided};
 pub use items::{ItemRow, NewItem};

@@ -36,7 +36,7 @@ enum Role {
     Http,
     /// Decides what the queue carries.
     Decider,
-    /// Expires orders, and publishes the undecided again.
+    /// Expires orders, publishes the undecided again, and audits.
     Timers,
     /// Tells Redis what is free.
     Outboxes,
@@ -100,6 +100,7 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
     }
     if roles.contains(&Role::Timers) {
         workers.spawn(origin::orders::sweep(stores.clone()));
+        workers.spawn(origin::ops::audit::watch(stores.clone()));
     }
     if roles.contains(&Role::Outboxes) {
         workers.spawn(origin::orders::release(stores.clone()));

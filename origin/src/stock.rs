@@ -3,7 +3,10 @@
 //! Invariant: every change of a sale's stock is one script call under the sale's hash tag, and can
 //! be repeated. This room alone calls `lua/stock`.
 
+mod count;
 mod reply;
+
+pub use count::{Counted, Reservation, Undecided};
 
 use crate::ledger::Admitted;
 use kernel::ids::{AccountId, LeaseId, OrderId, SaleId};
