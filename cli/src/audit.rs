@@ -28,20 +28,25 @@ pub(crate) async fn run(arguments: &Arguments, stores: &Stores) -> anyhow::Resul
 
 fn print_report(report: &Report) {
     for check in &report.checks {
-        let verdict = if check.findings.is_empty() {
-            "holds"
-        } else {
-            "BROKEN"
+        let verdict = match check.holds {
+            Some(true) => "holds",
+            Some(false) => "BROKEN",
+            None => "not to be read from the stores; shown by tests",
         };
         println!("{:<18} {verdict}", check.invariant);
-        for finding in &check.findings {
-            println!("    {finding}");
+        for line in check.findings.iter().chain(&check.notes) {
+            println!("    {line}");
+        }
+        // What was read needs no witness.
+        let witnesses = check.shown_by.iter().filter(|_| check.holds.is_none());
+        for test in witnesses {
+            println!("    {test}");
         }
     }
     let verdict = if report.holds {
-        "All invariants hold."
+        "No invariant is broken"
     } else {
-        "The books do not balance."
+        "BROKEN"
     };
-    println!("{verdict}");
+    println!("{verdict}: {} sales read.", report.sales);
 }

@@ -1,7 +1,8 @@
 //! `doorbuster`: the operator's command line.
 //!
 //! Invariant: it links the origin's rooms and has no SQL and no Lua of its own. Results go to
-//! standard output, errors in one line to standard error; exit 1 on failure or a breach.
+//! standard output, errors in one line to standard error; exit 1 on failure. An audit exits 1 on a
+//! breach and 2 if it could not be done.
 #![expect(
     clippy::print_stdout,
     reason = "a command line speaks on standard output"
@@ -47,7 +48,7 @@ enum Command {
     /// Accounts of shoppers.
     #[command(subcommand)]
     Account(account::Command),
-    /// Check every invariant; exit 1 if one is broken.
+    /// Check every invariant; exit 1 if one is broken, 2 if that could not be done.
     Audit(audit::Arguments),
 }
 
@@ -92,11 +93,17 @@ impl Stores {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run(Arguments::parse().command).await {
+    let command = Arguments::parse().command;
+    // Whoever reads the exit code must not take an audit that failed for a breach.
+    let failure = match command {
+        Command::Audit(_) => ExitCode::from(2),
+        _ => ExitCode::FAILURE,
+    };
+    match run(command).await {
         Ok(code) => code,
         Err(error) => {
             eprintln!("doorbuster: {error:#}");
-            ExitCode::FAILURE
+            failure
         }
     }
 }

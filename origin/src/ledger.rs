@@ -22,7 +22,7 @@ mod sales;
 mod workers;
 
 pub use accounts::Account;
-pub use audit::{Finding, SaleCounts};
+pub use audit::{Backlog, SaleBooks, SaleCounts, Watcher};
 pub use changes::{Direction, Ended, StockChange};
 pub use close::{Cancelled, Settled, Settlement};
 pub use decide::{Admitted, Decided};

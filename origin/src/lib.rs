@@ -8,6 +8,8 @@
 
 pub mod settings;
 
+pub mod invariants;
+
 pub mod ids;
 pub mod ledger;
 pub mod queue;

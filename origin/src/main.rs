@@ -36,7 +36,8 @@ enum Role {
     Http,
     /// Decides what the queue carries.
     Decider,
-    /// Expires orders, looks after undecided ones, counts Redis anew when it cannot be trusted.
+    /// Expires orders, looks after undecided ones, audits, counts Redis anew when it cannot be
+    /// trusted.
     Timers,
     /// Tells Redis what is free, and finishes changes of units.
     Outboxes,
@@ -102,6 +103,7 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         workers.spawn(origin::orders::sweep(stores.clone()));
         workers.spawn(origin::orders::look_after_undecided(stores.clone()));
         workers.spawn(origin::ops::rebuild::watch(stores.clone()));
+        workers.spawn(origin::ops::audit::watch(stores.clone()));
     }
     if roles.contains(&Role::Outboxes) {
         workers.spawn(origin::orders::release(stores.clone()));

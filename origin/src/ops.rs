@@ -1,7 +1,7 @@
 //! What operators look at: metrics and the audit.
 //!
-//! Invariant: the audit and the metrics change nothing; a rebuild changes Redis alone, and MySQL's
-//! epochs.
+//! Invariant: the audit and the metrics change nothing, but that the continuous audit asks for a
+//! rebuild; a rebuild changes Redis alone, and MySQL's epochs.
 
 pub mod audit;
 pub mod metrics;

@@ -9,9 +9,11 @@ mod reply;
 
 mod change;
 mod count;
+mod tally;
 
 pub use change::Withdrawn;
 pub use count::Switched;
+pub use tally::{Reservation, Tally, UndecidedBacklog};
 
 use crate::ledger::Admitted;
 use kernel::ids::{AccountId, LeaseId, OrderId, SaleId};
@@ -24,8 +26,6 @@ use std::time::Duration;
 
 /// How long sessions and codes wait for Redis.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(500);
-/// Reservations read at once.
-const SCAN_PAGE: usize = 1_000;
 
 static PLACE: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("../../lua/stock/place.lua")));
@@ -321,30 +321,6 @@ impl Stock {
             })
         };
         Ok(rows.into_iter().map(level).collect())
-    }
-
-    /// The reservations of a sale, read in pages: those that come or go meanwhile may be missing.
-    pub async fn reservations(&self, sale: SaleId) -> Result<Vec<Admitted>> {
-        let mut cursor = 0_u64;
-        let mut found = std::collections::BTreeMap::new();
-        loop {
-            let mut page = redis::cmd("HSCAN");
-            page.arg(key(sale, ":held")).arg(cursor);
-            page.arg("COUNT").arg(SCAN_PAGE);
-            let mut pipeline = redis::pipe();
-            pipeline.add_command(page);
-            let ((next, fields),): ((u64, Vec<(u64, String)>),) =
-                self.link.query(&pipeline).await?;
-            found.extend(fields);
-            cursor = next;
-            if cursor == 0 {
-                break;
-            }
-        }
-        let rows = found
-            .into_iter()
-            .filter_map(|(order, held)| reply::reservation(sale, OrderId(order), &held));
-        Ok(rows.collect())
     }
 
     /// Whether Redis answers.

@@ -48,6 +48,16 @@ impl Desk {
         run(line, &self.settings)
     }
 
+    /// The same with one store where nothing listens.
+    pub fn run_without(&self, store: &str, line: &str) -> (i32, String, String) {
+        let mut settings = self.settings.clone();
+        for (_, url) in settings.iter_mut().filter(|(key, _)| key == store) {
+            let scheme = url.split("://").next().unwrap();
+            *url = format!("{scheme}://a:b@127.0.0.1:9/x");
+        }
+        run(line, &settings)
+    }
+
     /// What a command that succeeds prints.
     pub fn says(&self, line: &str) -> String {
         let (code, out, error) = self.run(line);

@@ -42,7 +42,11 @@ async fn a_sale_is_made_published_and_shown() {
         assert_eq!(desk.says(&line), format!("sale {sale} is {said}"));
     }
     assert!(desk.says("sale list").contains("console"));
-    assert!(desk.says("audit").ends_with("All invariants hold."));
+    let report = desk.says("audit");
+    assert!(
+        report.ends_with("No invariant is broken: 1 sales read."),
+        "{report}"
+    );
 }
 
 #[tokio::test]
@@ -94,6 +98,37 @@ async fn an_audit_that_finds_a_breach_fails() {
     assert_eq!(code, 1);
     assert!(out.contains(r#""holds":false"#), "{out}");
     assert!(out.contains("counters 9/0/1"), "{out}");
+    let (code, out, _) = desk.run("audit");
+    assert_eq!(code, 1);
+    assert!(out.contains("books-balance      BROKEN"), "{out}");
+    assert!(out.ends_with("BROKEN: 1 sales read."), "{out}");
+}
+
+#[tokio::test]
+async fn an_audit_names_every_invariant_and_says_which_it_could_read() {
+    let desk = Desk::new().await;
+    let report: serde_json::Value = serde_json::from_str(&desk.says("audit --json")).unwrap();
+    let checks = report["checks"].as_array().unwrap();
+    assert_eq!(
+        (checks.len(), &report["holds"]),
+        (11, &true.into()),
+        "{report}"
+    );
+    for check in checks {
+        let read = check["checked"] == "stores";
+        assert_eq!(check["holds"].as_bool(), read.then_some(true), "{check}");
+        assert_eq!(check["findings"].as_array().unwrap().len(), 0, "{check}");
+    }
+}
+
+#[tokio::test]
+async fn an_audit_that_cannot_be_done_is_no_breach() {
+    let desk = Desk::new().await;
+    for away in ["DOORBUSTER_MYSQL_URL", "DOORBUSTER_REDIS_URL"] {
+        let (code, out, error) = desk.run_without(away, "audit --json");
+        assert_eq!((code, out.as_str()), (2, ""), "{away}: {error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
 }
 
 #[tokio::test]
@@ -113,6 +148,6 @@ async fn a_mistake_is_one_clear_line() {
     let account = "account add --contact ada --name Ada --password 12345678";
     check(account, "contact: Please give an e-mail address.");
     let (code, _, error) = desk::run("audit", &[]);
-    assert_eq!((code, error.lines().count()), (1, 1), "{error}");
+    assert_eq!((code, error.lines().count()), (2, 1), "{error}");
     assert!(error.contains("DOORBUSTER_MYSQL_URL is missing"), "{error}");
 }

@@ -174,26 +174,4 @@ impl Ledger {
             .await?;
         Ok(rows.into_iter().map(|(id,)| OrderId(id)).collect())
     }
-
-    /// Which of these orders hold units.
-    pub async fn live_among(&self, ids: &[OrderId]) -> Result<Vec<OrderId>> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut query = sqlx::QueryBuilder::new("SELECT id, state FROM orders WHERE id IN ");
-        super::rows::push_ids(&mut query, ids.iter().map(|id| id.0));
-        let rows: Vec<(u64, String)> = query
-            .build_query_as()
-            .persistent(false)
-            .fetch_all(&mut *self.connection().await?)
-            .await?;
-        let mut live = Vec::new();
-        for (id, state) in rows {
-            let state: OrderState = state.parse().map_err(corrupt)?;
-            if state.is_live() {
-                live.push(OrderId(id));
-            }
-        }
-        Ok(live)
-    }
 }

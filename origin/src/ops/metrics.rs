@@ -2,6 +2,10 @@
 //!
 //! Invariant: a label has few values; no id of a person or an order is ever one.
 
+mod audit;
+
+pub use audit::AuditGauges;
+
 use prometheus::{IntCounterVec, Opts, Registry, TextEncoder};
 use std::sync::LazyLock;
 
@@ -18,6 +22,8 @@ pub struct Metrics {
     pub payments_settled: IntCounterVec,
     /// Sales counted anew, by `outcome`.
     pub rebuilds: IntCounterVec,
+    /// What the continuous audit found last.
+    pub audit: AuditGauges,
     orders_decided: IntCounterVec,
 }
 
@@ -52,6 +58,7 @@ impl Metrics {
                 "Orders that the decider took from the queue",
                 "outcome",
             ),
+            audit: AuditGauges::register(&registry),
             registry,
         }
     }

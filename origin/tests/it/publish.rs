@@ -36,8 +36,8 @@ async fn a_publication_cut_off_after_the_load_is_repeated() {
 
     assert_eq!(publish(ledger, stock, id).await.unwrap(), Published::Now);
     assert_eq!(world.available(id).await, 10);
-    let counts = ledger.sale_counts().await.unwrap();
-    assert_eq!(counts[0].entries, [10, 0, 0]);
+    let counts = ledger.sale_counts(id).await.unwrap().unwrap();
+    assert_eq!(counts.entries, [10, 0, 0]);
 }
 
 #[tokio::test]

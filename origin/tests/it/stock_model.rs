@@ -100,11 +100,7 @@ async fn check(world: &World, sale: SaleId, calls: &[Call]) {
             "after {call:?} in {calls:?}"
         );
     }
-    let held = stock.reservations(sale).await.unwrap();
-    let held: BTreeMap<u64, (u64, u32)> = held
-        .iter()
-        .map(|held| (held.order_id.0, (held.account_id.0, held.quantity)))
-        .collect();
+    let held = world.held(sale).await;
     assert_eq!(held, model.held, "{calls:?}");
 }
 

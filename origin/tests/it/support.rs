@@ -10,12 +10,15 @@ use origin::sales::{SaleDraft, create, publish};
 use origin::settings::{Secret, StoreSettings};
 use origin::stock::{Held, Hold};
 use origin::stores::Stores;
+use sqlx::mysql::MySqlPool;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 pub struct World {
     pub stores: Stores,
     settings: StoreSettings,
+    pool: MySqlPool,
 }
 
 fn server(key: &str) -> String {
@@ -48,9 +51,14 @@ impl World {
             .await
             .expect("the database is there");
         ledger.migrate().await.expect("the migrations apply");
-        take_workers(&settings.mysql_url.0).await;
+        let pool = MySqlPool::connect(&settings.mysql_url.0).await.unwrap();
+        take_workers(&pool).await;
         let stores = Stores::connect(&settings).await.expect("the stores answer");
-        Self { stores, settings }
+        Self {
+            stores,
+            settings,
+            pool,
+        }
     }
 
     /// The settings by which a program finds these stores.
@@ -112,8 +120,21 @@ impl World {
     }
 
     pub async fn hold(&self, sale: SaleId, account: u64, units: u32) -> (OrderId, Held) {
-        let order = OrderId(self.id().await);
+        let order = self.slot(sale).await;
         (order, self.hold_again(sale, order, account, units).await)
+    }
+
+    /// A slot with a lease of its own, of the same id. It is revoked, so that it does not count as
+    /// outstanding.
+    pub async fn slot(&self, sale: SaleId) -> OrderId {
+        let id = self.id().await;
+        self.sql(format!(
+            "INSERT INTO leases (id, sale_id, pop, generation, first_slot, slots, ends_at_ms,
+                                 revoked, created_at_ms)
+             VALUES ({id}, {sale}, 'pop-1', 'test', {id}, 1, 9000000000000, TRUE, 0)"
+        ))
+        .await;
+        OrderId(id)
     }
 
     pub async fn hold_again(&self, sale: SaleId, order: OrderId, account: u64, units: u32) -> Held {
@@ -123,7 +144,7 @@ impl World {
             order,
             account,
             units,
-            lease: LeaseId(1),
+            lease: LeaseId(order.0),
         };
         self.stores.stock.hold(hold).await.unwrap()
     }
@@ -182,6 +203,23 @@ impl World {
         rebuild(ledger, stock, queue, sale).await.unwrap()
     }
 
+    /// Who holds how many units, by order.
+    pub async fn held(&self, sale: SaleId) -> BTreeMap<u64, (u64, u32)> {
+        let mut redis = self.stores.stock.connection();
+        let key = format!("sale:{{{sale}}}:held");
+        let held: Vec<(u64, String)> = redis::AsyncCommands::hgetall(&mut redis, key)
+            .await
+            .unwrap();
+        let read = |text: &str| {
+            let mut parts = text.split(':');
+            let account = parts.next().unwrap().parse().unwrap();
+            (account, parts.next().unwrap().parse().unwrap())
+        };
+        held.iter()
+            .map(|(order, text)| (*order, read(text)))
+            .collect()
+    }
+
     pub async fn available(&self, sale: SaleId) -> u32 {
         let levels = self.stores.stock.levels(&[sale]).await.unwrap();
         levels[0].as_ref().expect("the sale is loaded").available
@@ -189,31 +227,36 @@ impl World {
 
     /// Runs SQL that no room of ours has: to plant a fault or turn a clock.
     pub async fn sql(&self, statement: String) -> u64 {
-        let pool = sqlx::mysql::MySqlPool::connect(&self.settings.mysql_url.0)
-            .await
-            .unwrap();
         let done = sqlx::query(sqlx::AssertSqlSafe(statement))
-            .execute(&pool)
+            .execute(&self.pool)
             .await
             .unwrap();
-        pool.close().await;
         done.rows_affected()
+    }
+
+    /// Runs a command that no room of ours has.
+    pub async fn redis(&self, command: &str) {
+        let mut words = command.split_whitespace();
+        let mut call = redis::cmd(words.next().unwrap());
+        for word in words {
+            call.arg(word);
+        }
+        let mut redis = self.stores.stock.connection();
+        call.query_async::<redis::Value>(&mut redis).await.unwrap();
     }
 }
 
 /// Takes worker numbers away, in each world one more, so that no two worlds mint the same sale id:
 /// they share one Redis.
-async fn take_workers(database_url: &str) {
+async fn take_workers(pool: &MySqlPool) {
     static WORLDS: AtomicU16 = AtomicU16::new(0);
-    let pool = sqlx::mysql::MySqlPool::connect(database_url).await.unwrap();
     for number in 0..WORLDS.fetch_add(1, Ordering::Relaxed) {
         sqlx::query("INSERT INTO workers VALUES (?, 'another world', 9000000000000)")
             .bind(number)
-            .execute(&pool)
+            .execute(pool)
             .await
             .unwrap();
     }
-    pool.close().await;
 }
 
 pub fn usd(amount_minor: i64) -> Money {

@@ -64,8 +64,11 @@ async fn units_come_and_go_and_the_books_balance() {
     );
     release_all(&world.stores).await.unwrap();
     assert_eq!(world.available(sale).await, 4);
-    let held = world.stores.stock.reservations(sale).await.unwrap();
-    assert_eq!(held.len(), 1, "the withdrawal's reservation is gone");
+    assert_eq!(
+        world.held(sale).await.len(),
+        1,
+        "the withdrawal's reservation is gone"
+    );
     world.assert_balanced().await;
 }
 
