@@ -15,5 +15,5 @@ WORKDIR /data
 FROM doorbuster-debian-base AS nats
 RUN install -d -o 10001 -g 10001 /data
 COPY healthcheck.sh /usr/local/bin/healthcheck
-USER 10001
+USER 10001:10001
 ENTRYPOINT ["nats-server"]
