@@ -9,6 +9,7 @@
 
 mod account;
 mod audit;
+mod dead_letters;
 mod item;
 mod order;
 mod sale;
@@ -17,6 +18,7 @@ mod when;
 use clap::{Parser, Subcommand};
 use origin::ids::Ids;
 use origin::ledger::Ledger;
+use origin::queue::Queue;
 use origin::settings::{Reader, StoreSettings};
 use origin::stock::Stock;
 use std::process::ExitCode;
@@ -43,6 +45,9 @@ enum Command {
     /// Orders.
     #[command(subcommand)]
     Order(order::Command),
+    /// Messages of the queue that could not be decided.
+    #[command(subcommand)]
+    DeadLetters(dead_letters::Command),
     /// Accounts of shoppers.
     #[command(subcommand)]
     Account(account::Command),
@@ -74,6 +79,14 @@ impl Stores {
         Ok(Stock::connect(&self.settings.redis_url.0).await?)
     }
 
+    async fn queue(&self) -> anyhow::Result<Queue> {
+        Ok(Queue::connect(&self.settings).await?)
+    }
+
+    async fn all(&self) -> anyhow::Result<origin::stores::Stores> {
+        Ok(origin::stores::Stores::connect(&self.settings).await?)
+    }
+
     async fn ids(&self, ledger: &Ledger) -> anyhow::Result<Ids> {
         Ok(Ids::lease(ledger).await?)
     }
@@ -98,6 +111,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Item(command) => item::run(command, &stores).await?,
         Command::Sale(command) => sale::run(command, &stores).await?,
         Command::Order(command) => order::run(command, &stores).await?,
+        Command::DeadLetters(command) => dead_letters::run(command, &stores).await?,
         Command::Account(command) => account::run(command, &stores).await?,
         Command::Audit(arguments) => return audit::run(&arguments, &stores).await,
     }

@@ -7,6 +7,9 @@ mod prices;
 mod status;
 
 mod decide;
+mod poison;
+
+pub mod dead_letters;
 
 mod deadline;
 mod release;

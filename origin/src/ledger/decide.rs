@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 use sqlx::{MySqlConnection, QueryBuilder};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+/// How often an order is tried that finds neither room nor, a moment later, a reason to refuse it.
+const TURNS_MAX: u32 = 20;
+
 /// An order that Redis has admitted: the message that the queue carries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Admitted {
@@ -143,20 +146,29 @@ impl Ledger {
     ) -> Result<()> {
         for order in orders {
             let id = order.order_id;
-            match retry(|| self.accept_all(sale, std::slice::from_ref(order))).await {
-                Ok(true) => decided.accepted.push(id),
+            match self.accept_or_refuse(sale, order).await {
+                Ok(None) => decided.accepted.push(id),
+                Ok(Some(refused)) => decided.refused.push((id, refused)),
                 Err(error) if error.is_duplicate() => decided.repeated.push(id),
                 Err(error) => return Err(error),
-                Ok(false) => match retry(|| self.refuse(order)).await? {
-                    Some(refused) => decided.refused.push((id, refused)),
-                    None => {
-                        // Room came back in between; the queue brings the message again.
-                        return Err(corrupt("a refusal found no reason; deciding again"));
-                    }
-                },
             }
         }
         Ok(())
+    }
+
+    /// `None` if it was accepted.
+    async fn accept_or_refuse(&self, sale: SaleId, order: &Admitted) -> Result<Option<Refused>> {
+        let alone = [order];
+        for _ in 0..TURNS_MAX {
+            if retry(|| self.accept_all(sale, &alone)).await? {
+                return Ok(None);
+            }
+            if let Some(refused) = retry(|| self.refuse(order)).await? {
+                return Ok(Some(refused));
+            }
+            // Room came back between the two.
+        }
+        Err(corrupt("an order that is neither accepted nor refused"))
     }
 }
 

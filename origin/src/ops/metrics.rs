@@ -16,6 +16,8 @@ pub struct Metrics {
     pub edge_requests: IntCounterVec,
     /// Webhooks acted on, by `outcome`.
     pub payments_settled: IntCounterVec,
+    /// Messages put among the dead letters, by `cause`: any at all is worth an alert.
+    pub dead_letters: IntCounterVec,
     orders_decided: IntCounterVec,
 }
 
@@ -39,6 +41,11 @@ impl Metrics {
                 "doorbuster_payments_settled_total",
                 "Webhooks of the payment provider that were acted on",
                 "outcome",
+            ),
+            dead_letters: counter(
+                "doorbuster_dead_letters_total",
+                "Messages that could not be decided",
+                "cause",
             ),
             orders_decided: counter(
                 "doorbuster_orders_decided_total",

@@ -18,6 +18,7 @@ mod ids;
 mod leases;
 mod phase;
 mod place;
+mod poison;
 mod program;
 mod publish;
 mod stock_model;
