@@ -100,6 +100,8 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
     }
     if roles.contains(&Role::Timers) {
         workers.spawn(origin::orders::sweep(stores.clone()));
+        workers.spawn(origin::orders::watch_lanes(stores.clone()));
+        workers.spawn(origin::orders::look_after_undecided(stores.clone()));
     }
     if roles.contains(&Role::Outboxes) {
         workers.spawn(origin::orders::release(stores.clone()));

@@ -13,10 +13,12 @@ pub mod dead_letters;
 
 mod deadline;
 mod release;
+mod undecided;
 
-pub use deadline::sweep;
+pub use deadline::{sweep, watch_lanes};
 pub use decide::decide;
 pub use place::{PlaceError, Placed, place};
 pub use prices::Prices;
 pub use release::release;
 pub use status::{StatusError, page, show};
+pub use undecided::look_after_undecided;

@@ -4,11 +4,13 @@
 //! decider. This room alone speaks NATS; a stream or consumer that is missing is made again.
 
 mod dead_letters;
+mod lanes;
 mod orders;
 mod pull;
 mod streams;
 
 pub use dead_letters::DeadLetter;
+pub use lanes::LaneMessage;
 pub use orders::{BATCH_MAX, Delivery, Receipt, keeping};
 
 use crate::settings::StoreSettings;

@@ -154,6 +154,12 @@ async fn finish(stores: &Stores, sale: SaleId, decided: &Decided, orders: &[Orde
             "Redis is of a later epoch than MySQL: MySQL went back in time; orders wait for a rebuild"
         );
     }
+    // Before the acknowledgement: if we end in between, the message comes again and meets its row,
+    // and the deadline, which has the order's id, is there once.
+    if let Err(error) = stores.queue.put_on_lanes(&decided.deadlines).await {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(sale.id = %sale, error, "Deadlines are not on their lane; the sweeper keeps them");
+    }
     let mut done = Vec::with_capacity(orders.len());
     for Order { admitted, delivery } in orders {
         let id = admitted.order_id;

@@ -15,6 +15,8 @@ const DUPLICATE_WINDOW: Duration = Duration::from_mins(10);
 const ORDERS_MAX_AGE: Duration = Duration::from_hours(24);
 /// How long a dead letter is kept.
 const DEAD_LETTERS_MAX_AGE: Duration = Duration::from_hours(30 * 24);
+/// How long a deadline is kept: longer than any payment time, which is a day at most.
+const LANES_MAX_AGE: Duration = Duration::from_hours(25);
 /// What dead letters may take on NATS' disk, which reserves it; an order's takes about 500 bytes.
 const DEAD_LETTERS_BYTES_MAX: i64 = 16 << 20;
 
@@ -47,6 +49,28 @@ impl Queue {
         }
     }
 
+    /// Deadlines of pending orders. A work queue, because what is closed need not be kept: it holds
+    /// those that wait and no others, and that it forgets the ids of the closed is harmless, as
+    /// closing twice does nothing. A full stream refuses; the sweeper closes what it did not take.
+    pub(super) fn lanes_stream(&self) -> Config {
+        Config {
+            name: format!("{}-deadlines", self.prefix),
+            subjects: vec![self.lane_subject("*")],
+            retention: RetentionPolicy::WorkQueue,
+            discard: DiscardPolicy::New,
+            max_age: LANES_MAX_AGE,
+            // A deadline is about half as long as an order.
+            max_bytes: self.bytes_max / 2,
+            duplicate_window: DUPLICATE_WINDOW,
+            ..self.file_stream()
+        }
+    }
+
+    /// By the payment time, in seconds.
+    pub(super) fn lane_subject(&self, lane: impl std::fmt::Display) -> String {
+        format!("{}.deadlines.{lane}", self.prefix)
+    }
+
     pub(super) fn dead_letters_subject(&self) -> String {
         format!("{}.dead-letters", self.prefix)
     }
@@ -62,7 +86,12 @@ impl Queue {
 
     /// Makes the streams that are missing and brings the others up to their configuration.
     pub(super) async fn make_streams(&self) -> Result<()> {
-        for config in [self.orders_stream(), self.dead_letters_stream()] {
+        let streams = [
+            self.orders_stream(),
+            self.dead_letters_stream(),
+            self.lanes_stream(),
+        ];
+        for config in streams {
             make(&self.consumer, &config).await?;
         }
         Ok(())

@@ -12,6 +12,7 @@ mod support;
 
 mod audit;
 mod close;
+mod deadlines;
 mod decide;
 mod http;
 mod ids;

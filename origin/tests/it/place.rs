@@ -4,7 +4,7 @@ use crate::support::{World, eventually};
 use kernel::ids::{AccountId, LeaseId, OrderId, SaleId};
 use kernel::order::OrderState;
 use kernel::token::PurchaseToken;
-use origin::orders::{Placed, Prices, decide, place, show, sweep};
+use origin::orders::{Placed, Prices, decide, look_after_undecided, place, show};
 use origin::stock::{Held, Released};
 
 fn token(sale: SaleId, slot: u64, account: u64) -> PurchaseToken {
@@ -160,7 +160,7 @@ async fn an_order_whose_message_was_lost_is_published_again() {
     // Admitted, and the process died before it published.
     let admitted = world.admit(sale, 7, 1).await;
     let decider = tokio::spawn(decide(world.stores.clone()));
-    let sweeper = tokio::spawn(sweep(world.stores.clone()));
+    let sweeper = tokio::spawn(look_after_undecided(world.stores.clone()));
     eventually("the decision", async || {
         let order = world
             .stores
