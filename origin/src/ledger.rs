@@ -10,6 +10,7 @@ mod audit;
 mod changes;
 mod close;
 mod decide;
+mod expire;
 mod items;
 mod leases;
 mod orders;
@@ -25,7 +26,8 @@ pub use accounts::Account;
 pub use audit::{Backlog, SaleBooks, SaleCounts, Watcher};
 pub use changes::{Direction, Ended, StockChange};
 pub use close::{Cancelled, Settled, Settlement};
-pub use decide::{Admitted, Decided};
+pub use decide::{Admitted, Deadline, Decided};
+pub use expire::Expired;
 pub use items::{ItemRow, NewItem};
 pub use leases::{Granted, LeaseRow, Slot, Wanted};
 pub use orders::OrderRow;
@@ -47,6 +49,18 @@ pub const CONNECTIONS_MAX: u32 = 16;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often a transaction that lost a deadlock is tried again.
 const DEADLOCK_RETRIES: u32 = 10;
+
+/// Numbers by which MySQL and MariaDB say that they cannot serve anybody now.
+const AWAY: [u16; 33] = [
+    // No connection, or no more of them; access denied.
+    1040, 1043, 1044, 1045, 1049, 1129, 1130, 1135, 1142, 1143, 1203, 1226,
+    // Stopping, or the connection was broken or killed.
+    1053, 1079, 1152, 1158, 1159, 1160, 1161, 1184, 1317, 1927, 2006, 2013, 3169,
+    // Read-only or offline.
+    1290, 1836, 3032, // No room.
+    1021, 1041, 1114, // Tables or columns that a migration has yet to make.
+    1054, 1146,
+];
 
 /// Why the ledger did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +91,26 @@ impl LedgerError {
     fn is_deadlock(&self) -> bool {
         // 1213 deadlock, 1205 lock wait time-out, 1020 row changed since read (MariaDB).
         matches!(error_number(self), Some(1213 | 1205 | 1020))
+    }
+
+    /// Whether the fault lies with the database as it is now and not with what it was asked: it is
+    /// away, stopping, read-only, full, not migrated, or its rows are locked. The same statement
+    /// may pass later, and no other would fare better now.
+    pub fn is_away(&self) -> bool {
+        use sqlx::Error::{
+            BeginFailed, Io, PoolClosed, PoolTimedOut, Protocol, Tls, WorkerCrashed,
+        };
+        let Self::Database(error) = self else {
+            return false;
+        };
+        match error {
+            Io(_) | Tls(_) | Protocol(_) | PoolTimedOut | PoolClosed | WorkerCrashed
+            | BeginFailed => true,
+            _ => {
+                self.is_deadlock()
+                    || error_number(self).is_some_and(|number| AWAY.contains(&number))
+            }
+        }
     }
 
     /// Whether a unique key was already there.
@@ -179,4 +213,27 @@ fn must_touch(what: &'static str, expected: u64, touched: u64) -> Result<()> {
 
 fn corrupt(error: impl std::fmt::Display) -> LedgerError {
     LedgerError::Corrupt(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_is_away_is_told_from_one_that_refused() {
+        let io = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        let cases = [
+            (sqlx::Error::Io(io).into(), true),
+            (sqlx::Error::PoolTimedOut.into(), true),
+            (sqlx::Error::PoolClosed.into(), true),
+            (sqlx::Error::WorkerCrashed.into(), true),
+            (sqlx::Error::Protocol(String::new()).into(), true),
+            (sqlx::Error::RowNotFound.into(), false),
+            (corrupt("a row"), false),
+            (must_touch("a write", 1, 0).unwrap_err(), false),
+        ];
+        for (error, away) in cases {
+            assert_eq!(error.is_away(), away, "{error:?}");
+        }
+    }
 }

@@ -101,6 +101,7 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
     }
     if roles.contains(&Role::Timers) {
         workers.spawn(origin::orders::sweep(stores.clone()));
+        workers.spawn(origin::orders::watch_lanes(stores.clone()));
         workers.spawn(origin::orders::look_after_undecided(stores.clone()));
         workers.spawn(origin::ops::rebuild::watch(stores.clone()));
         workers.spawn(origin::ops::audit::watch(stores.clone()));

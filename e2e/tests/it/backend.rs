@@ -129,6 +129,7 @@ impl Backend {
             nats_url: Secret(urls.nats.clone()),
             stream_prefix: urls.prefix.clone(),
             stream_bytes_max: 8 << 20,
+            stream_replicas: 1,
         };
         let ledger = origin::ledger::Ledger::connect(&urls.mysql).await.unwrap();
         ledger.migrate().await.unwrap();

@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 use sqlx::{MySqlConnection, QueryBuilder};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+/// How often an order is tried that finds neither room nor, a moment later, a reason to refuse it.
+const TURNS_MAX: u32 = 20;
+
 /// An order that Redis has admitted: the message that the queue carries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Admitted {
@@ -44,6 +47,32 @@ pub struct Decided {
     pub repeated: Vec<OrderId>,
     /// Refused.
     pub refused: Vec<(OrderId, Refused)>,
+    /// When those expire that are pending payment, whether they were accepted now or before.
+    pub deadlines: Vec<Deadline>,
+}
+
+/// When a pending order expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// The order.
+    pub order: OrderId,
+    /// The time its sale gives to pay.
+    pub payment_seconds: u32,
+    /// When that is over, by the database's clock.
+    pub expires_at: UnixMillis,
+}
+
+impl Decided {
+    fn accept(&mut self, orders: &[&Admitted], terms: &Terms) {
+        for order in orders {
+            self.accepted.push(order.order_id);
+            self.deadlines.push(Deadline {
+                order: order.order_id,
+                payment_seconds: terms.payment_seconds,
+                expires_at: terms.expires_at(),
+            });
+        }
+    }
 }
 
 struct Terms {
@@ -54,29 +83,47 @@ struct Terms {
     now: UnixMillis,
 }
 
+impl Terms {
+    fn expires_at(&self) -> UnixMillis {
+        self.now.plus_seconds(i64::from(self.payment_seconds))
+    }
+}
+
+enum Decision {
+    Accepted(Terms),
+    Refused(Refused),
+}
+
+struct Row {
+    state: OrderState,
+    deadline: Option<Deadline>,
+}
+
 impl Ledger {
     /// Decides admitted orders of one sale.
     pub async fn decide(&self, sale: SaleId, orders: &[Admitted]) -> Result<Decided> {
         let mut decided = Decided::default();
         let mut seen = HashSet::new();
-        let states = self.states(orders).await?;
+        let rows = self.rows(orders).await?;
         let mut fresh = Vec::new();
         for order in orders.iter().filter(|order| seen.insert(order.order_id)) {
-            match states.get(&order.order_id) {
+            match rows.get(&order.order_id) {
                 None => fresh.push(order),
-                Some(state) => {
-                    if !state.is_live() {
+                Some(row) => {
+                    if !row.state.is_live() {
                         self.release_again(order).await?;
                     }
                     decided.repeated.push(order.order_id);
+                    decided.deadlines.extend(row.deadline);
                 }
             }
         }
+        if fresh.is_empty() {
+            return Ok(decided);
+        }
         match retry(|| self.accept_all(sale, &fresh)).await {
-            Ok(true) => decided
-                .accepted
-                .extend(fresh.iter().map(|order| order.order_id)),
-            Ok(false) => self.decide_one_by_one(sale, &fresh, &mut decided).await?,
+            Ok(Some(terms)) => decided.accept(&fresh, &terms),
+            Ok(None) => self.decide_one_by_one(sale, &fresh, &mut decided).await?,
             Err(error) if error.is_duplicate() => {
                 self.decide_one_by_one(sale, &fresh, &mut decided).await?;
             }
@@ -85,19 +132,30 @@ impl Ledger {
         Ok(decided)
     }
 
-    async fn states(&self, orders: &[Admitted]) -> Result<HashMap<OrderId, OrderState>> {
+    async fn rows(&self, orders: &[Admitted]) -> Result<HashMap<OrderId, Row>> {
         if orders.is_empty() {
             return Ok(HashMap::new());
         }
-        let mut query = QueryBuilder::new("SELECT id, state FROM orders WHERE id IN ");
+        let mut query = QueryBuilder::new(
+            "SELECT orders.id, orders.state, orders.expires_at_ms, sales.payment_seconds
+             FROM orders JOIN sales ON sales.id = orders.sale_id WHERE orders.id IN ",
+        );
         push_ids(&mut query, orders.iter().map(|order| order.order_id.0));
-        let rows: Vec<(u64, String)> = query
+        let rows: Vec<(u64, String, Option<i64>, u32)> = query
             .build_query_as()
             .fetch_all(&mut *self.connection().await?)
             .await?;
-        rows.into_iter()
-            .map(|(id, state)| Ok((OrderId(id), state.parse().map_err(corrupt)?)))
-            .collect()
+        let read = |(id, state, expires_at, payment_seconds): (_, String, Option<i64>, _)| {
+            let (order, state) = (OrderId(id), state.parse().map_err(corrupt)?);
+            let pending = expires_at.filter(|_| state == OrderState::PendingPayment);
+            let deadline = pending.map(|expires_at| Deadline {
+                order,
+                payment_seconds,
+                expires_at: UnixMillis(expires_at),
+            });
+            Ok((order, Row { state, deadline }))
+        };
+        rows.into_iter().map(read).collect()
     }
 
     async fn release_again(&self, order: &Admitted) -> Result<()> {
@@ -105,18 +163,16 @@ impl Ledger {
         write_release(&mut connection, order).await
     }
 
-    /// One transaction for all; false, and nothing written, if any of them must be refused.
-    async fn accept_all(&self, sale: SaleId, orders: &[&Admitted]) -> Result<bool> {
-        if orders.is_empty() {
-            return Ok(true);
-        }
+    /// One transaction for all, on these terms; `None`, and nothing written, if any of them must be
+    /// refused.
+    async fn accept_all(&self, sale: SaleId, orders: &[&Admitted]) -> Result<Option<Terms>> {
         let mut transaction = self.begin().await?;
         let terms = terms(&mut transaction, sale).await?;
         if orders.iter().any(|order| order.epoch != terms.epoch) {
-            return Ok(false);
+            return Ok(None);
         }
         if !within_limit(&mut transaction, sale, orders, terms.limit).await? {
-            return Ok(false);
+            return Ok(None);
         }
         insert_orders(&mut transaction, orders, &terms).await?;
         let units: u32 = orders.iter().map(|order| order.quantity).sum();
@@ -129,10 +185,10 @@ impl Ledger {
             units
         );
         if reserved.execute(&mut *transaction).await?.rows_affected() != 1 {
-            return Ok(false);
+            return Ok(None);
         }
         transaction.commit().await?;
-        Ok(true)
+        Ok(Some(terms))
     }
 
     async fn decide_one_by_one(
@@ -143,20 +199,28 @@ impl Ledger {
     ) -> Result<()> {
         for order in orders {
             let id = order.order_id;
-            match retry(|| self.accept_all(sale, std::slice::from_ref(order))).await {
-                Ok(true) => decided.accepted.push(id),
+            match self.accept_or_refuse(sale, order).await {
+                Ok(Decision::Accepted(terms)) => decided.accept(&[order], &terms),
+                Ok(Decision::Refused(refused)) => decided.refused.push((id, refused)),
                 Err(error) if error.is_duplicate() => decided.repeated.push(id),
                 Err(error) => return Err(error),
-                Ok(false) => match retry(|| self.refuse(order)).await? {
-                    Some(refused) => decided.refused.push((id, refused)),
-                    None => {
-                        // Room came back in between; the queue brings the message again.
-                        return Err(corrupt("a refusal found no reason; deciding again"));
-                    }
-                },
             }
         }
         Ok(())
+    }
+
+    async fn accept_or_refuse(&self, sale: SaleId, order: &Admitted) -> Result<Decision> {
+        let alone = [order];
+        for _ in 0..TURNS_MAX {
+            if let Some(terms) = retry(|| self.accept_all(sale, &alone)).await? {
+                return Ok(Decision::Accepted(terms));
+            }
+            if let Some(refused) = retry(|| self.refuse(order)).await? {
+                return Ok(Decision::Refused(refused));
+            }
+            // Room came back between the two.
+        }
+        Err(corrupt("an order that is neither accepted nor refused"))
     }
 }
 
@@ -228,7 +292,7 @@ async fn insert_orders(
         .collect();
     let amounts = amounts.ok_or_else(|| corrupt("an amount that does not fit"))?;
     let rows: Vec<_> = orders.iter().zip(amounts).collect();
-    let expires_at = terms.now.plus_seconds(i64::from(terms.payment_seconds));
+    let expires_at = terms.expires_at();
     insert(
         connection,
         "INSERT INTO orders (id, sale_id, account_id, lease_id, quantity, amount_minor, currency,

@@ -12,12 +12,14 @@ mod support;
 
 mod audit;
 mod close;
+mod deadlines;
 mod decide;
 mod http;
 mod ids;
 mod leases;
 mod phase;
 mod place;
+mod poison;
 mod program;
 mod publish;
 mod rebuild;
