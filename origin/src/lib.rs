@@ -8,6 +8,8 @@
 
 pub mod settings;
 
+pub mod fail_points;
+
 pub mod invariants;
 
 pub mod ids;

@@ -5,6 +5,7 @@
 
 use super::rows::{Entry, enter, push_ids};
 use super::{Ledger, Result, must_touch, retry};
+use crate::fail_points::pass;
 use kernel::ids::{AccountId, OrderId, SaleId};
 use kernel::money::Money;
 use kernel::order::OrderState;
@@ -128,6 +129,7 @@ impl Ledger {
         );
         let done = event.execute(&mut *transaction).await?;
         must_touch("record event", 1, done.rows_affected())?;
+        pass("settle.counted").await;
         transaction.commit().await?;
         Ok(settled)
     }
@@ -275,5 +277,7 @@ pub(super) async fn close(
     );
     push_ids(&mut query, closing.iter().map(|order| order.order));
     let done = query.build().persistent(false).execute(connection).await?;
-    must_touch("write releases", count, done.rows_affected())
+    must_touch("write releases", count, done.rows_affected())?;
+    pass("close.counted").await;
+    Ok(())
 }

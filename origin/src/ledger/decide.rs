@@ -8,6 +8,7 @@ use super::refuse::{Refused, write_release};
 use super::rows::{Entry, enter, insert, push_ids};
 use super::sales::money;
 use super::{Ledger, Result, corrupt, retry};
+use crate::fail_points::pass;
 use kernel::ids::{AccountId, LeaseId, OrderId, SaleId};
 use kernel::money::Money;
 use kernel::order::OrderState;
@@ -175,6 +176,7 @@ impl Ledger {
             return Ok(None);
         }
         insert_orders(&mut transaction, orders, &terms).await?;
+        pass("decide.inserted").await;
         let units: u32 = orders.iter().map(|order| order.quantity).sum();
         let reserved = sqlx::query!(
             "UPDATE sales SET reserved = reserved + ?, version = version + 1
@@ -187,6 +189,7 @@ impl Ledger {
         if reserved.execute(&mut *transaction).await?.rows_affected() != 1 {
             return Ok(None);
         }
+        pass("decide.counted").await;
         transaction.commit().await?;
         Ok(Some(terms))
     }

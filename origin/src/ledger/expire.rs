@@ -6,6 +6,7 @@
 use super::close::{Closing, close};
 use super::rows::push_ids;
 use super::{Ledger, Result, retry};
+use crate::fail_points::pass;
 use kernel::ids::{OrderId, SaleId};
 use kernel::order::OrderState;
 use sqlx::{MySqlConnection, QueryBuilder};
@@ -42,6 +43,9 @@ impl Ledger {
         let expired = rows.len();
         expire_rows(&mut transaction, rows).await?;
         transaction.commit().await?;
+        if expired > 0 {
+            pass("close.committed").await;
+        }
         Ok(expired)
     }
 
@@ -88,6 +92,9 @@ impl Ledger {
         };
         expire_rows(&mut transaction, rows.into_iter().map(closing).collect()).await?;
         transaction.commit().await?;
+        if expired > 0 {
+            pass("close.committed").await;
+        }
         Ok(expired)
     }
 }

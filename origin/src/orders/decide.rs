@@ -4,6 +4,7 @@
 //! order taken off the list of undecided ones. MySQL away, nothing is fetched and nothing counts.
 
 use super::poison;
+use crate::fail_points::pass;
 use crate::ledger::{Admitted, Decided, LedgerError, Refused};
 use crate::ops::metrics::METRICS;
 use crate::queue::{Delivery, keeping};
@@ -112,6 +113,7 @@ async fn decide_alone(stores: &Stores, order: &Order<'_>) {
 async fn attempt(stores: &Stores, sale: SaleId, orders: &[Order<'_>]) -> Result<(), LedgerError> {
     let admitted: Vec<Admitted> = orders.iter().map(|order| order.admitted.clone()).collect();
     let decided = answered(|| stores.ledger.decide(sale, &admitted)).await?;
+    pass("decide.committed").await;
     finish(stores, sale, &decided, orders).await;
     Ok(())
 }
@@ -173,6 +175,7 @@ async fn finish(stores: &Stores, sale: SaleId, decided: &Decided, orders: &[Orde
         }
         done.push(id);
     }
+    pass("decide.acknowledged").await;
     if let Err(error) = stores.stock.decided(sale, &done).await {
         // The timers find the rows and clear the list.
         tracing::warn!(sale.id = %sale, %error, "Decided orders stay on the undecided list");
