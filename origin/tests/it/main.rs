@@ -22,4 +22,5 @@ mod place;
 mod poison;
 mod program;
 mod publish;
+mod races;
 mod stock_model;
