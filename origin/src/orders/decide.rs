@@ -9,6 +9,7 @@ use crate::ledger::{Admitted, Decided, LedgerError, Refused};
 use crate::ops::metrics::METRICS;
 use crate::queue::{Delivery, keeping};
 use crate::stores::Stores;
+use futures::{StreamExt, stream};
 use kernel::ids::{OrderId, SaleId};
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -19,6 +20,8 @@ const RECONNECT_AFTER: Duration = Duration::from_millis(500);
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// How long an order is put off that cannot be decided now.
 const PUT_OFF: Duration = Duration::from_secs(1);
+/// Sales whose orders are decided at the same time: they share no row.
+const SALES_AT_ONCE: usize = 8;
 /// An order delivered as often as this runs alone, and is poison if it fails.
 const SUSPECT_AFTER: u64 = 5;
 
@@ -61,9 +64,11 @@ async fn decide_batch(stores: &Stores, batch: Vec<Delivery>) {
                 Err(error) => unreadable.push((delivery, error)),
             }
         }
-        for (sale, orders) in by_sale {
-            decide_orders(stores, sale, &orders).await;
-        }
+        stream::iter(by_sale)
+            .for_each_concurrent(SALES_AT_ONCE, async |(sale, orders)| {
+                decide_orders(stores, sale, &orders).await;
+            })
+            .await;
         for (delivery, error) in unreadable {
             poison::bury_unreadable(stores, delivery, &error).await;
         }

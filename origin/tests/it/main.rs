@@ -23,6 +23,7 @@ mod poison;
 mod program;
 mod publish;
 mod rebuild;
+mod races;
 mod stock_model;
 mod undecided;
 mod units;

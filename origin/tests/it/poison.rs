@@ -78,6 +78,11 @@ async fn poison_is_refused_and_put_away_while_its_neighbours_are_decided_at_once
         })
         .await;
     }
+    let so_far = deliveries(&world).await;
+    assert!(
+        so_far < 10,
+        "decided at once, not after {so_far} deliveries"
+    );
     assert_eq!(letters(&world).await, [], "poison is tried again first");
 
     eventually("the dead letter", async || {

@@ -79,6 +79,10 @@ impl World {
         &self.settings.stream_prefix
     }
 
+    pub fn mysql_url(&self) -> &str {
+        &self.settings.mysql_url.0
+    }
+
     pub fn nats_url(&self) -> &str {
         &self.settings.nats_url.0
     }
