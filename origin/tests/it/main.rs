@@ -13,6 +13,7 @@ mod support;
 mod audit;
 mod close;
 mod decide;
+mod explain;
 mod http;
 mod ids;
 mod leases;
