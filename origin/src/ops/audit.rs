@@ -124,19 +124,21 @@ async fn standing(ledger: &Ledger, stock: &Stock, sales: &[SaleId]) -> Result<Pa
         tokio::time::sleep(BETWEEN).await;
         let mut again = read(ledger, stock, &suspects).await?;
         for (sale, _, now) in &mut again.sales {
-            let before = passing.sales.iter().filter(|(before, ..)| before == sale);
-            let before: Vec<_> = before
-                .flat_map(|(.., compared)| &compared.findings)
-                .collect();
-            now.findings
-                .retain(|finding| before.iter().any(|before| before.is_same(finding)));
+            let before = passing.sales.iter().find(|(before, ..)| before == sale);
+            stands(
+                before.map_or(&[], |(.., before)| &before.findings),
+                &mut now.findings,
+            );
         }
-        again
-            .late
-            .retain(|finding| passing.late.iter().any(|before| before.is_same(finding)));
+        stands(&passing.late, &mut again.late);
         passing = again;
     }
     Ok(passing)
+}
+
+/// Keeps what was found before too.
+fn stands(before: &[Finding], now: &mut Vec<Finding>) {
+    now.retain(|finding| before.iter().any(|before| before.is_same(finding)));
 }
 
 async fn read(ledger: &Ledger, stock: &Stock, sales: &[SaleId]) -> Result<Passing, AuditError> {
@@ -262,5 +264,24 @@ mod tests {
             |counts| counts.total = 4,
             &["never-oversold", "books-balance"],
         );
+    }
+
+    #[test]
+    fn only_what_was_found_before_stands() {
+        let finding = |way, subject, text: &str| Finding {
+            invariant: Invariant::NothingLeaks,
+            way,
+            subject,
+            text: text.into(),
+        };
+        let mut now = vec![
+            finding("missing", 1, "3 units"),
+            finding("missing", 2, "2 units"),
+            finding("ended", 1, ""),
+        ];
+        stands(&[finding("missing", 1, "2 units")], &mut now);
+        assert_eq!(now, [finding("missing", 1, "3 units")]);
+        stands(&[], &mut now);
+        assert_eq!(now, []);
     }
 }

@@ -6,10 +6,10 @@ use origin::ids::{IdError, Ids, Terms};
 use std::collections::HashSet;
 use std::time::Duration;
 
-/// Renewed often, and lost at once.
+/// Renewed often, and lost soon.
 const SHORT: Terms = Terms {
-    life: Duration::from_millis(400),
-    renew_every: Duration::from_millis(100),
+    life: Duration::from_secs(2),
+    renew_every: Duration::from_millis(200),
 };
 
 async fn mint(ids: Ids, count: usize) -> Vec<u64> {
