@@ -6,7 +6,7 @@ use futures::stream::{self, StreamExt};
 use kernel::ids::{AccountId, LeaseId, OrderId, SaleId};
 use kernel::order::OrderState;
 use kernel::token::PurchaseToken;
-use origin::ledger::{Settled, Settlement};
+use origin::ledger::{Freed, Release, Settled, Settlement};
 use origin::ops::audit::audit;
 use origin::orders::{Placed, Prices, decide, place, release, sweep, watch_lanes};
 use origin::stock::Held;
@@ -128,7 +128,8 @@ async fn of_a_thousand_payments_against_expiry_each_ends_in_one_way() {
     assert!(paid >= 50 && expired.len() >= 50, "no race: {paid} paid");
 
     let (mut sold, mut free) = (0, 0);
-    for count in ledger.sale_counts().await.unwrap() {
+    for sale in &sales {
+        let count = ledger.sale_counts(*sale).await.unwrap().unwrap();
         assert_eq!((count.reserved, count.orders_pending), (0, 0));
         let available = i64::from(count.total) - i64::from(count.sold);
         assert_eq!(count.entries, [available, 0, i64::from(count.sold)]);
@@ -136,14 +137,18 @@ async fn of_a_thousand_payments_against_expiry_each_ends_in_one_way() {
         free += available;
     }
     assert_eq!((sold, free), (paid, i64::try_from(expired.len()).unwrap()));
-    let rows = ledger.releases(2_000).await.unwrap();
-    let freed: Vec<OrderId> = rows.iter().map(|row| row.order).collect();
+    let rows = ledger.releases(0, 2_000).await.unwrap();
+    let order = |row: &Release| match row.what {
+        Freed::Order(order) => order,
+        Freed::Changed(..) => panic!("no units were changed"),
+    };
+    let freed: Vec<OrderId> = rows.iter().map(order).collect();
     assert_eq!(freed.len(), expired.len(), "a unit is given back once");
     assert_eq!(freed.into_iter().collect::<BTreeSet<_>>(), expired);
 
     let releaser = tokio::spawn(release(world.stores.clone()));
     eventually("the releases", async || {
-        ledger.releases(1).await.unwrap().is_empty()
+        ledger.releases(0, 1).await.unwrap().is_empty()
     })
     .await;
     releaser.abort();
@@ -166,7 +171,7 @@ async fn buy(world: &World, prices: &Prices, sale: SaleId, over: &AtomicBool) ->
             account: AccountId(slot.0),
             sale,
             slot,
-            lease: LeaseId(1),
+            lease: LeaseId(slot.0),
             not_before: now,
             expires_at: now.plus_seconds(120),
         };
@@ -245,6 +250,12 @@ async fn a_buyer_at_stock_0_gets_sold_out_or_an_order_and_never_a_refusal_after_
     for worker in workers {
         worker.abort();
     }
+    // Each slot was a lease of its own.
+    let leases = "INSERT INTO leases (id, sale_id, pop, generation, first_slot, slots, ends_at_ms,
+                                      revoked, created_at_ms)
+                  SELECT id, sale_id, 'pop-1', 'test', id, 1, 9000000000000, TRUE, 0 FROM orders
+                  WHERE id NOT IN (SELECT id FROM leases)";
+    world.sql(leases.to_owned()).await;
     let report = audit(&world.stores.ledger, &world.stores.stock)
         .await
         .unwrap();

@@ -11,6 +11,7 @@ use origin::sales::{SaleDraft, create, publish};
 use origin::settings::{Secret, StoreSettings};
 use origin::stock::{Held, Hold};
 use origin::stores::Stores;
+use sqlx::MySqlConnection;
 use sqlx::mysql::MySqlPool;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -252,6 +253,11 @@ impl World {
             .await
             .unwrap();
         done.rows_affected()
+    }
+
+    /// A connection of its own, to ask the database about itself.
+    pub async fn connection(&self) -> MySqlConnection {
+        self.pool.acquire().await.unwrap().detach()
     }
 
     /// Runs a command that no room of ours has.
