@@ -115,8 +115,9 @@ impl Queue {
 
     /// Up to which place in the stream all messages are acknowledged.
     pub async fn decided_up_to(&self) -> Result<u64> {
-        let consumer = self.decider().await?;
-        Ok(consumer.cached_info().ack_floor.stream_sequence)
+        let mut consumer = self.decider().await?;
+        let info = consumer.info().await.map_err(failed("ask the consumer"))?;
+        Ok(info.ack_floor.stream_sequence)
     }
 
     async fn decider(&self) -> Result<PullConsumer> {
