@@ -5,6 +5,7 @@
 //!
 //! Instants are Unix milliseconds; "now" in SQL is the database's clock.
 
+mod accept;
 mod accounts;
 mod audit;
 mod changes;

@@ -80,10 +80,15 @@ impl Queue {
         Ok(queue)
     }
 
-    /// Whether the queue answers.
+    /// Whether the queue answers and can take orders. A stream that is gone is no reason to say no:
+    /// it is made again.
     pub async fn ping(&self) -> Result<()> {
         let stream = self.publisher.get_stream(self.orders_stream().name);
-        stream.await.map(drop).map_err(failed("find the stream"))
+        match stream.await {
+            Ok(_) => Ok(()),
+            Err(error) if streams::is_missing(&error.kind()) => self.make_streams().await,
+            Err(error) => Err(failed("find the stream")(error)),
+        }
     }
 
     /// Publishes one message and waits for the receipt. Where no stream takes it, all are made and
