@@ -78,9 +78,10 @@ async fn write(connection: &mut MySqlConnection, sale: SaleId, id: u64) -> anyho
 /// a power cut takes what was promised.
 pub async fn ensure_flushed(world: &World) -> anyhow::Result<()> {
     let mut connection = MySqlConnection::connect(&world.mysql_url).await?;
-    let setting: i64 = sqlx::query_scalar("SELECT @@innodb_flush_log_at_trx_commit")
-        .fetch_one(&mut connection)
-        .await?;
+    let setting: i64 =
+        sqlx::query_scalar("SELECT CAST(@@innodb_flush_log_at_trx_commit AS SIGNED)")
+            .fetch_one(&mut connection)
+            .await?;
     ensure!(
         setting == 1,
         "innodb_flush_log_at_trx_commit is {setting}, not 1"
