@@ -5,9 +5,11 @@
 
 mod progress;
 
+use crate::guard::{BreakerState, Guard, Limits, Shed};
 use crate::ledger::Admitted;
 use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::stream::{DiscardPolicy, RetentionPolicy, StorageType};
 use async_nats::jetstream::{self, Context};
 use futures::StreamExt;
@@ -28,6 +30,15 @@ const DUPLICATE_WINDOW: Duration = Duration::from_mins(10);
 const MAX_AGE: Duration = Duration::from_hours(24);
 /// How long a publisher waits for JetStream's acknowledgement.
 const ACK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the client leaves a server alone that it could not connect to.
+const RECONNECT_MAX: Duration = Duration::from_millis(250);
+/// Publishing is guarded: it is what shoppers wait for.
+const LIMITS: Limits = Limits {
+    in_flight: 512,
+    waiting: 1_024,
+    wait: Duration::from_millis(100),
+    time: Duration::from_millis(2_500),
+};
 
 /// Why the queue did not take or give messages. A time-out is unknown: repeat with the same id.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +46,24 @@ const ACK_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct QueueError {
     what: &'static str,
     source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl From<Shed> for QueueError {
+    fn from(shed: Shed) -> Self {
+        failed("publish")(shed)
+    }
+}
+
+impl QueueError {
+    /// Whether the queue did not answer; a refusal is an answer.
+    fn is_away(&self) -> bool {
+        let error = self.source.downcast_ref::<PublishError>();
+        let kind = error.map(PublishError::kind);
+        matches!(
+            kind,
+            Some(PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe)
+        )
+    }
 }
 
 fn failed<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
@@ -62,6 +91,7 @@ pub struct Queue {
     consumer: Context,
     prefix: String,
     bytes_max: i64,
+    guard: Guard,
 }
 
 /// A message to be decided and then acknowledged.
@@ -91,6 +121,10 @@ impl Queue {
         let context = async || {
             let client = async_nats::ConnectOptions::new()
                 .connection_timeout(Duration::from_secs(2))
+                .reconnect_delay_callback(|attempts| match attempts {
+                    0 | 1 => Duration::ZERO,
+                    _ => RECONNECT_MAX,
+                })
                 .connect(url)
                 .await
                 .map_err(failed("connect"))?;
@@ -102,6 +136,7 @@ impl Queue {
             consumer: context().await?,
             prefix: prefix.to_owned(),
             bytes_max: i64::try_from(bytes_max).unwrap_or(i64::MAX),
+            guard: Guard::new("nats", LIMITS),
         };
         queue.stream().await?;
         Ok(queue)
@@ -151,18 +186,22 @@ impl Queue {
         headers.insert("Nats-Msg-Id", id);
         let subject = format!("{}.orders.{}", self.prefix, admitted.sale_id);
         let payload = serde_json::to_vec(admitted).map_err(failed("write a message"))?;
-        let sent = self
-            .publisher
-            .publish_with_headers(subject, headers, payload.into())
-            .await;
-        let receipt = sent
-            .map_err(failed("publish"))?
-            .await
-            .map_err(failed("publish"))?;
+        let published = async {
+            let publisher = &self.publisher;
+            let sent = publisher.publish_with_headers(subject, headers, payload.into());
+            let receipt = sent.await.map_err(failed("publish"))?;
+            receipt.await.map_err(failed("publish"))
+        };
+        let receipt = self.guard.call(QueueError::is_away, published).await?;
         Ok(Receipt {
             sequence: receipt.sequence,
             duplicate: receipt.duplicate,
         })
+    }
+
+    /// What the breaker does with calls to publish at this moment.
+    pub fn breaker(&self) -> BreakerState {
+        self.guard.state()
     }
 
     /// Whether the queue answers.

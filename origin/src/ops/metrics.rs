@@ -3,8 +3,10 @@
 //! Invariant: a label has few values; no id of a person or an order is ever one.
 
 mod audit;
+mod guard;
 
 pub use audit::AuditGauges;
+pub use guard::GuardMetrics;
 
 use prometheus::{IntCounterVec, Opts, Registry, TextEncoder};
 use std::sync::LazyLock;
@@ -24,6 +26,8 @@ pub struct Metrics {
     pub rebuilds: IntCounterVec,
     /// What the continuous audit found last.
     pub audit: AuditGauges,
+    /// What the guards of the stores tell.
+    pub guard: GuardMetrics,
     orders_decided: IntCounterVec,
 }
 
@@ -59,6 +63,7 @@ impl Metrics {
                 "outcome",
             ),
             audit: AuditGauges::register(&registry),
+            guard: GuardMetrics::register(&registry),
             registry,
         }
     }

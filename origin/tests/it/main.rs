@@ -7,12 +7,15 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod proxy;
 mod site;
 mod support;
 
 mod audit;
+mod away;
 mod close;
 mod decide;
+mod guard;
 mod http;
 mod ids;
 mod leases;
