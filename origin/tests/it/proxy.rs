@@ -69,11 +69,6 @@ impl Proxy {
         self.seen.lock().unwrap().connections
     }
 
-    /// Bytes that the black hole has swallowed.
-    pub fn bytes(&self) -> usize {
-        self.seen.lock().unwrap().swallowed.len()
-    }
-
     /// How often the black hole has swallowed this text.
     pub fn swallowed(&self, text: &str) -> usize {
         let seen = self.seen.lock().unwrap();
