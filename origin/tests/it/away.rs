@@ -162,7 +162,14 @@ async fn outage<A: AsyncFn(&Shop) -> Response<Body>>(way: Way, case: &Case<A>) {
     proxy.set(way);
     shop.rush(ask, *breaker).await;
 
-    let (before, since) = (asked(proxy), Instant::now());
+    // The proxy notes late what came before the breaker opened.
+    let mut before = asked(proxy);
+    eventually("quiet", async || {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        std::mem::replace(&mut before, asked(proxy)) == asked(proxy)
+    })
+    .await;
+    let since = Instant::now();
     for _ in 0..30 {
         assert_unavailable(ask(&shop).await).await;
     }
