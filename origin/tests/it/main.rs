@@ -7,14 +7,17 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod proxy;
 mod site;
 mod support;
 
 mod audit;
+mod away;
 mod close;
 mod deadlines;
 mod decide;
 mod explain;
+mod guard;
 mod http;
 mod ids;
 mod leases;

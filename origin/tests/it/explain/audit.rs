@@ -88,7 +88,7 @@ pub const CASES: &[Case] = &[
         320,
     ),
     known(
-        "FROM stock_changes WHERE state = 'asked'",
+        "SELECT id, sale_id FROM stock_changes WHERE state = 'asked'",
         &["1000", "100"],
         &[("stock_changes", "stock_changes_state")],
         4,

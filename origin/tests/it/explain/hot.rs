@@ -93,8 +93,9 @@ pub const CASES: &[Case] = &[
         8,
     ),
     known(
-        "SELECT id, sale_id, order_id, epoch FROM release_outbox ORDER BY id LIMIT ?",
-        &["100"],
+        "SELECT id, sale_id, order_id, epoch, kind, units FROM release_outbox WHERE id > ? \
+         ORDER BY id LIMIT ?",
+        &["0", "100"],
         &[("release_outbox", "PRIMARY")],
         100,
     ),
@@ -153,9 +154,10 @@ pub const CASES: &[Case] = &[
         6,
     ),
     // The orders of a sale in pages, as a rebuild reads them.
-    built(
-        "SELECT id, account_id, quantity, lease_id, created_at_ms FROM orders
-         WHERE sale_id = 7 AND state = 'paid' AND id > 1006500 ORDER BY id LIMIT 50",
+    known(
+        "SELECT id, account_id, quantity, lease_id, created_at_ms FROM orders \
+         WHERE sale_id = ? AND state = ? AND id > ? ORDER BY id",
+        &["7", "'paid'", "1006500", "50"],
         &[("orders", "orders_sale_state")],
         110,
     ),
@@ -167,6 +169,18 @@ pub const CASES: &[Case] = &[
         &[("sales", "PRIMARY")],
         2,
     ),
+    known(
+        "SELECT id, sale_id, direction, units FROM stock_changes WHERE state = 'asked'",
+        &["1000"],
+        &[("stock_changes", "stock_changes_state")],
+        4,
+    ),
+    sorted(known(
+        "SELECT id, epoch, phase, rebuild_above FROM sales WHERE phase <> 'draft' AND",
+        &["1000"],
+        &[("sales", "sales_closes")],
+        100,
+    )),
     sorted(known(
         "SELECT id FROM sales WHERE phase <> 'draft' AND closes_at_ms > ",
         &["1000"],
