@@ -4,7 +4,7 @@
 //! word.
 
 use super::decide::Admitted;
-use super::rows::{Entry, enter, insert, push_ids};
+use super::rows::{Entry, enter, insert, insert_or_change, push_ids};
 use super::sales::money;
 use super::{Result, corrupt};
 use kernel::ids::SaleId;
@@ -62,16 +62,17 @@ pub(super) async fn within_limit(
     for order in orders {
         *units.entry(order.account_id.0).or_default() += order.quantity;
     }
-    let mut query = QueryBuilder::new("INSERT INTO sale_accounts (sale_id, account_id, units) ");
-    query.push_values(&units, |mut row, (account, units)| {
-        row.push_bind(sale.0).push_bind(*account).push_bind(*units);
-    });
-    query.push(" ON DUPLICATE KEY UPDATE units = units + VALUES(units)");
-    query
-        .build()
-        .persistent(false)
-        .execute(&mut *connection)
-        .await?;
+    let rows: Vec<(u64, u32)> = units.into_iter().collect();
+    insert_or_change(
+        connection,
+        "INSERT INTO sale_accounts (sale_id, account_id, units) ",
+        &rows,
+        |mut row, (account, units)| {
+            row.push_bind(sale.0).push_bind(*account).push_bind(*units);
+        },
+        " ON DUPLICATE KEY UPDATE units = units + VALUES(units)",
+    )
+    .await?;
 
     let mut query = QueryBuilder::new("SELECT COUNT(*) FROM sale_accounts WHERE sale_id = ");
     query
@@ -79,12 +80,8 @@ pub(super) async fn within_limit(
         .push(" AND units > ")
         .push_bind(limit)
         .push(" AND account_id IN ");
-    push_ids(&mut query, units.into_keys());
-    let (over,): (i64,) = query
-        .build_query_as()
-        .persistent(false)
-        .fetch_one(&mut *connection)
-        .await?;
+    push_ids(&mut query, rows.iter().map(|(account, _)| *account));
+    let (over,): (i64,) = query.build_query_as().fetch_one(&mut *connection).await?;
     Ok(over == 0)
 }
 

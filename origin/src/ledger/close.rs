@@ -223,11 +223,7 @@ pub(super) async fn close(
         .push_bind(state.as_str())
         .push(" WHERE state = 'pending_payment' AND id IN ");
     push_ids(&mut query, closing.iter().map(|order| order.order));
-    let done = query
-        .build()
-        .persistent(false)
-        .execute(&mut *connection)
-        .await?;
+    let done = query.build().execute(&mut *connection).await?;
     must_touch("close orders", count, done.rows_affected())?;
 
     let mut by_account = BTreeMap::<u64, u32>::new();
@@ -276,7 +272,7 @@ pub(super) async fn close(
          FROM orders JOIN sales ON sales.id = orders.sale_id WHERE orders.id IN ",
     );
     push_ids(&mut query, closing.iter().map(|order| order.order));
-    let done = query.build().persistent(false).execute(connection).await?;
+    let done = query.build().execute(connection).await?;
     must_touch("write releases", count, done.rows_affected())?;
     pass("close.counted").await;
     Ok(())

@@ -60,7 +60,6 @@ impl Ledger {
         push_ids(&mut query, orders.iter().map(|order| order.0));
         let pending: Vec<(u64,)> = query
             .build_query_as()
-            .persistent(false)
             .fetch_all(&mut *self.connection().await?)
             .await?;
         Ok(Expired {
@@ -78,11 +77,8 @@ impl Ledger {
         );
         push_ids(&mut query, orders.iter().map(|order| order.0));
         query.push(" FOR UPDATE SKIP LOCKED");
-        let rows: Vec<(u64, u64, u64, u32)> = query
-            .build_query_as()
-            .persistent(false)
-            .fetch_all(&mut *transaction)
-            .await?;
+        let rows: Vec<(u64, u64, u64, u32)> =
+            query.build_query_as().fetch_all(&mut *transaction).await?;
         let expired = rows.len();
         let closing = |(order, sale, account, units)| Closing {
             order,
