@@ -23,7 +23,7 @@ pub async fn measure(
 ) -> anyhow::Result<Vec<Measurement>> {
     ensure_flushed(world).await?;
     let before = reserved(world).await?;
-    let clock = Clock::start(processes)?;
+    let clock = Clock::start(processes, "decider")?;
     let began = Instant::now();
     let decider = tokio::spawn(origin::orders::decide(world.stores.clone()));
     while reserved(world).await? < before + count {

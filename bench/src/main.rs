@@ -24,7 +24,6 @@ mod algorithms;
 
 use clap::{Parser, Subcommand};
 use processes::Watched;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use world::World;
 
@@ -43,17 +42,7 @@ enum Command {
     /// Place orders through the origin's edge listener.
     Place(placing::Arguments),
     /// Run the script that places by redis-benchmark.
-    Script {
-        /// The program.
-        #[arg(long)]
-        program: PathBuf,
-        /// How often.
-        #[arg(long)]
-        requests: u32,
-        /// Over how many connections.
-        #[arg(long)]
-        connections: u32,
-    },
+    Script(script::Arguments),
     /// Decide all that waits in the queue.
     Decide {
         /// How many orders wait there.
@@ -106,11 +95,7 @@ async fn measure(command: Command) -> anyhow::Result<Vec<measurement::Measuremen
             Ok(Vec::new())
         }
         Command::Place(arguments) => placing::measure(&World::connect().await?, &arguments).await,
-        Command::Script {
-            program,
-            requests,
-            connections,
-        } => script::measure(&World::connect().await?, &program, requests, connections).await,
+        Command::Script(arguments) => script::measure(&World::connect().await?, &arguments).await,
         Command::Decide { orders, processes } => {
             deciding::measure(&World::connect().await?, orders, &processes).await
         }

@@ -43,7 +43,7 @@ pub async fn measure(world: &World, arguments: &Arguments) -> anyhow::Result<Vec
         .map(|buyer: &Buyer| render(world, sale, buyer))
         .collect::<anyhow::Result<_>>()?;
 
-    let clock = Clock::start(&arguments.processes)?;
+    let clock = Clock::start(&arguments.processes, "generator")?;
     let load = load::send(
         world.edge,
         &requests,

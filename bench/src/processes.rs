@@ -38,13 +38,13 @@ pub struct Clock<'a> {
 }
 
 impl<'a> Clock<'a> {
-    /// Looks at all of them and at this process, which is called `generator`.
-    pub fn start(processes: &'a [Watched]) -> anyhow::Result<Self> {
+    /// Looks at all of them and at this process, which is called `own`.
+    pub fn start(processes: &'a [Watched], own: &'a str) -> anyhow::Result<Self> {
         let ids = processes
             .iter()
             .map(|process| (process.name.as_str(), process.id.as_str()));
         let watched = ids
-            .chain([("generator", "self")])
+            .chain([(own, "self")])
             .map(|(name, id)| Ok((name, id, cpu_ticks(id)?)))
             .collect::<anyhow::Result<_>>()?;
         Ok(Self { watched })
@@ -80,13 +80,15 @@ fn cpu_ticks(id: &str) -> anyhow::Result<u64> {
     ticks(&stat).with_context(|| format!("{path} is not as expected"))
 }
 
-/// User and system time, the 14th and the 15th field. The second, the program's name, may hold
-/// blanks and brackets, so that the count begins behind its last bracket.
+/// User and system time of the process and of its children that have ended, the 14th to the 17th
+/// field. The second, the program's name, may hold blanks and brackets, so that the count begins
+/// behind its last bracket.
 fn ticks(stat: &str) -> anyhow::Result<u64> {
     let (_, rest) = stat.rsplit_once(')').context("no name")?;
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
-    ensure!(fields.len() > 12, "too short");
-    Ok(fields[11].parse::<u64>()? + fields[12].parse::<u64>()?)
+    ensure!(fields.len() > 14, "too short");
+    let times = fields[11..15].iter().map(|field| field.parse::<u64>());
+    Ok(times.sum::<Result<u64, _>>()?)
 }
 
 fn peak_kib(status: &str) -> Option<u32> {
@@ -102,7 +104,7 @@ mod tests {
 
     #[test]
     fn cpu_time_is_found_behind_any_name() {
-        let fields = "S 1 2 3 4 5 6 7 8 9 10 70 30 0 0";
+        let fields = "S 1 2 3 4 5 6 7 8 9 10 40 30 20 10 20 0";
         for name in ["redis-server", "a b", "x) S 9 (y"] {
             assert_eq!(ticks(&format!("12 ({name}) {fields}")).unwrap(), 100);
         }

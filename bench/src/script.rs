@@ -5,11 +5,12 @@
 //! that only refuses would be fast and worth nothing.
 
 use crate::measurement::Measurement;
+use crate::processes::{Clock, Watched};
 use crate::world::World;
 use anyhow::{Context, bail, ensure};
 use kernel::ids::SaleId;
 use redis::Script;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 const PLACE: &str = include_str!("../../lua/stock/place.lua");
@@ -19,13 +20,31 @@ const RANDOM_BELOW: u32 = 2_000_000_000;
 /// Ids drawn twice are few: of 20,000 among two thousand million, one in ten runs.
 const LEFT_PER_CENT_MAX: u32 = 1;
 
-/// Runs the script `requests` times for a new sale with as many units.
-pub async fn measure(
-    world: &World,
-    program: &Path,
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Where redis-benchmark is.
+    #[arg(long)]
+    program: PathBuf,
+    /// How often the script runs.
+    #[arg(long)]
     requests: u32,
+    /// Over how many connections.
+    #[arg(long)]
     connections: u32,
-) -> anyhow::Result<Vec<Measurement>> {
+    /// Whose CPU time counts: name=process id.
+    #[arg(long = "process")]
+    processes: Vec<Watched>,
+}
+
+/// Runs the script for each unit of a new sale.
+pub async fn measure(world: &World, arguments: &Arguments) -> anyhow::Result<Vec<Measurement>> {
+    let Arguments {
+        program,
+        requests,
+        connections,
+        processes,
+    } = arguments;
+    let requests = *requests;
     let sale = world.sale(requests).await?;
     let mut connection = world.stores.stock.connection();
     let script = Script::new(PLACE);
@@ -42,10 +61,12 @@ pub async fn measure(
     command.args(["-n", &requests.to_string(), "-c", &connections.to_string()]);
     command.args(["-r", &RANDOM_BELOW.to_string()]);
     command.args(call(&hash, sale, &server));
+    let clock = Clock::start(processes, "generator")?;
     let output = command
         .stdin(Stdio::null())
         .output()
         .with_context(|| format!("cannot run {}", program.display()))?;
+    let cpu = clock.stop(requests)?;
     let text = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
@@ -58,7 +79,9 @@ pub async fn measure(
         "redis-benchmark took {} of {requests} units only",
         requests - left
     );
-    Ok(vec![Measurement::new("rate", rate, "orders/s")])
+    let mut measured = vec![Measurement::new("rate", rate, "orders/s")];
+    measured.extend(cpu);
+    Ok(measured)
 }
 
 /// The script's keys, in the order of its header.

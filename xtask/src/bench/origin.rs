@@ -163,15 +163,10 @@ fn in_turns(stage: &Stage, size: &Size) -> anyhow::Result<InTurns> {
     let (mut script, mut placing, mut deciding, mut single) = (vec![], vec![], vec![], vec![]);
     for round in 1..=size.rounds {
         eprintln!("in turns: round {round} of {}", size.rounds);
-        script.push(stage.measure(&[
-            "script",
-            "--program",
-            program,
-            "--requests",
-            &orders,
-            "--connections",
-            &connections,
-        ])?);
+        let mut run = vec!["script", "--program", program, "--requests", &orders];
+        run.extend(["--connections", &connections]);
+        run.extend(stores.iter().map(String::as_str));
+        script.push(stage.measure(&run)?);
         placing.push(place(stage, size, CONNECTIONS, &[], &with_origin)?);
         single.push(stage.measure(&["single", "--orders", &single_orders])?);
         let mut decide = vec!["decide", "--orders", &orders];
