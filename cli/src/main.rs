@@ -10,6 +10,7 @@
 
 mod account;
 mod audit;
+mod dead_letters;
 mod item;
 mod order;
 mod sale;
@@ -45,6 +46,9 @@ enum Command {
     /// Orders.
     #[command(subcommand)]
     Order(order::Command),
+    /// Messages of the queue that could not be decided.
+    #[command(subcommand)]
+    DeadLetters(dead_letters::Command),
     /// Accounts of shoppers.
     #[command(subcommand)]
     Account(account::Command),
@@ -77,13 +81,11 @@ impl Stores {
     }
 
     async fn queue(&self) -> anyhow::Result<Queue> {
-        let StoreSettings {
-            nats_url,
-            stream_prefix,
-            stream_bytes_max,
-            ..
-        } = &self.settings;
-        Ok(Queue::connect(&nats_url.0, stream_prefix, *stream_bytes_max).await?)
+        Ok(Queue::connect(&self.settings).await?)
+    }
+
+    async fn all(&self) -> anyhow::Result<origin::stores::Stores> {
+        Ok(origin::stores::Stores::connect(&self.settings).await?)
     }
 
     async fn ids(&self, ledger: &Ledger) -> anyhow::Result<Ids> {
@@ -116,6 +118,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Item(command) => item::run(command, &stores).await?,
         Command::Sale(command) => sale::run(command, &stores).await?,
         Command::Order(command) => order::run(command, &stores).await?,
+        Command::DeadLetters(command) => dead_letters::run(command, &stores).await?,
         Command::Account(command) => account::run(command, &stores).await?,
         Command::Audit(arguments) => return audit::run(&arguments, &stores).await,
     }

@@ -5,11 +5,13 @@
 //!
 //! Instants are Unix milliseconds; "now" in SQL is the database's clock.
 
+mod accept;
 mod accounts;
 mod audit;
 mod changes;
 mod close;
 mod decide;
+mod expire;
 mod items;
 mod leases;
 mod orders;
@@ -26,7 +28,8 @@ pub use accounts::Account;
 pub use audit::{Backlog, SaleBooks, SaleCounts, Watcher};
 pub use changes::{Direction, Ended, StockChange};
 pub use close::{Cancelled, Settled, Settlement};
-pub use decide::{Admitted, Decided};
+pub use decide::{Admitted, Deadline, Decided};
+pub use expire::Expired;
 pub use items::{ItemRow, NewItem};
 pub use leases::{Granted, LeaseRow, Slot, Wanted};
 pub use orders::OrderRow;

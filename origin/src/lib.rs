@@ -9,6 +9,8 @@
 pub mod guard;
 pub mod settings;
 
+pub mod fail_points;
+
 pub mod invariants;
 
 pub mod ids;

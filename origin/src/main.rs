@@ -54,6 +54,7 @@ async fn main() -> ExitCode {
                 .unwrap_or_else(|_| format!("info,{}", origin::queue::LOG_FILTER).into()),
         )
         .init();
+    let _fail_points = origin::fail_points::heed_environment();
     match run(&arguments.roles).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -101,6 +102,7 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
     }
     if roles.contains(&Role::Timers) {
         workers.spawn(origin::orders::sweep(stores.clone()));
+        workers.spawn(origin::orders::watch_lanes(stores.clone()));
         workers.spawn(origin::orders::look_after_undecided(stores.clone()));
         workers.spawn(origin::ops::rebuild::watch(stores.clone()));
         workers.spawn(origin::ops::audit::watch(stores.clone()));

@@ -7,12 +7,15 @@ mod prices;
 mod status;
 
 mod decide;
+mod poison;
+
+pub mod dead_letters;
 
 mod deadline;
 mod release;
 mod undecided;
 
-pub use deadline::sweep;
+pub use deadline::{sweep, watch_lanes};
 pub use decide::decide;
 pub use place::{PlaceError, Placed, place};
 pub use prices::Prices;

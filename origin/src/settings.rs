@@ -37,6 +37,8 @@ pub struct StoreSettings {
     /// What the order stream may take on NATS' disk, which reserves it; beyond it placing answers
     /// 503. An order takes about 300 bytes for a day.
     pub stream_bytes_max: u64,
+    /// Copies of each stream in a cluster of NATS servers.
+    pub stream_replicas: u8,
 }
 
 /// Where operators look; every role has it.
@@ -90,15 +92,17 @@ pub struct PaymentSettings {
 }
 
 impl StoreSettings {
-    /// Reads `DOORBUSTER_MYSQL_URL`, `_REDIS_URL`, `_NATS_URL`, `_STREAM_PREFIX` and
-    /// `_STREAM_BYTES_MAX`.
+    /// Reads `DOORBUSTER_MYSQL_URL`, `_REDIS_URL`, `_NATS_URL`, `_STREAM_PREFIX`,
+    /// `_STREAM_BYTES_MAX` and `_STREAM_REPLICAS`.
     pub fn read(reader: &mut Reader) -> Self {
+        let replicas = reader.number("STREAM_REPLICAS", 1, 1..=5);
         Self {
             mysql_url: Secret(reader.url("MYSQL_URL", &["mysql"])),
             redis_url: Secret(reader.url("REDIS_URL", &["redis"])),
             nats_url: Secret(reader.url("NATS_URL", &["nats"])),
             stream_prefix: reader.word("STREAM_PREFIX", "doorbuster"),
             stream_bytes_max: reader.number("STREAM_BYTES_MAX", 1 << 30, 1 << 20..=1 << 40),
+            stream_replicas: u8::try_from(replicas).unwrap_or(1),
         }
     }
 }

@@ -31,7 +31,7 @@ pub enum ConnectError {
     #[error("DOORBUSTER_REDIS_URL: no connection to Redis")]
     Stock(#[from] StockError),
     /// NATS.
-    #[error("DOORBUSTER_NATS_URL: no connection to NATS")]
+    #[error("DOORBUSTER_NATS_URL: NATS did not give what is needed")]
     Queue(#[from] QueueError),
     /// No worker number.
     #[error("no worker number for new ids; has `doorbuster migrate` been run?")]
@@ -43,12 +43,7 @@ impl Stores {
     pub async fn connect(settings: &StoreSettings) -> Result<Self, ConnectError> {
         let ledger = Ledger::connect(&settings.mysql_url.0).await?;
         let stock = Stock::connect(&settings.redis_url.0).await?;
-        let StoreSettings {
-            stream_prefix,
-            stream_bytes_max,
-            ..
-        } = settings;
-        let queue = Queue::connect(&settings.nats_url.0, stream_prefix, *stream_bytes_max).await?;
+        let queue = Queue::connect(settings).await?;
         let ids = Ids::lease(&ledger).await?;
         Ok(Self {
             ledger,

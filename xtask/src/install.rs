@@ -20,6 +20,8 @@ pub enum Purpose {
     System,
     /// A running system and a browser.
     Tests,
+    /// The stores, and what measures them.
+    Benchmark,
 }
 
 /// Something is missing and must be installed by hand.
@@ -55,14 +57,18 @@ const TESTS: [(&[&str], &str); 3] = [
     (&["npm"], "npm"),
 ];
 
+const BENCHMARK: [(&[&str], &str); 1] = [(&["redis-benchmark"], "redis-tools")];
+
 /// Installs what `purpose` needs and the machine lacks.
 pub fn missing(purpose: Purpose) -> anyhow::Result<()> {
     let mut needs = DATABASE.to_vec();
     if purpose != Purpose::Database {
         needs.extend(SYSTEM);
     }
-    if purpose == Purpose::Tests {
-        needs.extend(TESTS);
+    match purpose {
+        Purpose::Tests => needs.extend(TESTS),
+        Purpose::Benchmark => needs.extend(BENCHMARK),
+        Purpose::Database | Purpose::System => {}
     }
     let packages: Vec<&str> = needs
         .iter()
@@ -72,10 +78,9 @@ pub fn missing(purpose: Purpose) -> anyhow::Result<()> {
     if !packages.is_empty() {
         install(&packages)?;
     }
-    if purpose == Purpose::Database {
-        Ok(())
-    } else {
-        component_target()
+    match purpose {
+        Purpose::System | Purpose::Tests => component_target(),
+        Purpose::Database | Purpose::Benchmark => Ok(()),
     }
 }
 

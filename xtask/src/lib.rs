@@ -18,6 +18,7 @@ pub mod tool;
 pub mod servers;
 pub mod system;
 
+pub mod bench;
 pub mod sqlx;
 pub mod test;
 pub mod tidy;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::install::ByHand;
-use xtask::{interrupt, sqlx, test, tidy, up};
+use xtask::{bench, interrupt, sqlx, test, tidy, up};
 
 /// Build, run and test Doorbuster.
 #[derive(Debug, Parser)]
@@ -22,6 +22,7 @@ struct CommandLine {
 enum Command {
     Up(up::Up),
     Test(test::Test),
+    Bench(bench::Bench),
     /// Check format, lints, arrows and file sizes.
     Tidy,
     /// Write .sqlx/ anew after a change of SQL.
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         .and_then(|()| match command {
             Command::Up(up) => up.run().map(|()| true),
             Command::Test(test) => test.run(),
+            Command::Bench(bench) => bench.run(),
             Command::Tidy => tidy::run().map(|()| true),
             Command::Sqlx => sqlx::run().map(|()| true),
         });

@@ -41,13 +41,16 @@ pub fn metadata(depth: bool) -> anyhow::Result<Value> {
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
+/// Where cargo builds native programs.
+pub fn target() -> anyhow::Result<PathBuf> {
+    let metadata = metadata(false)?;
+    let folder = metadata["target_directory"].as_str();
+    Ok(folder.context("cargo names no target folder")?.into())
+}
+
 /// Where `cargo build` puts native programs of the dev profile.
 pub fn binaries() -> anyhow::Result<PathBuf> {
-    let metadata = metadata(false)?;
-    let folder = metadata["target_directory"]
-        .as_str()
-        .context("cargo names no target folder")?;
-    Ok(Path::new(folder).join("debug"))
+    Ok(target()?.join("debug"))
 }
 
 /// Where components are built. `spin.toml` names them there, whatever target folder is set for

@@ -1,8 +1,13 @@
 //! A database of its own, and the program told where it is.
 
+use kernel::ids::{AccountId, LeaseId, OrderId, SaleId};
+use origin::orders::decide;
+use origin::settings::{Reader, StoreSettings};
+use origin::stock::{Held, Hold};
+use origin::stores::Stores;
 use sqlx::mysql::MySqlPool;
 use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub struct Desk {
     settings: Vec<(String, String)>,
@@ -30,9 +35,10 @@ impl Desk {
             ("DOORBUSTER_REDIS_URL".to_owned(), server("REDIS")),
             ("DOORBUSTER_NATS_URL".to_owned(), server("NATS")),
             ("DOORBUSTER_STREAM_PREFIX".to_owned(), name),
+            // NATS reserves this for each of the tests' streams.
             (
                 "DOORBUSTER_STREAM_BYTES_MAX".to_owned(),
-                "4194304".to_owned(),
+                (4 << 20).to_string(),
             ),
         ];
         let desk = Self {
@@ -41,6 +47,14 @@ impl Desk {
         };
         desk.says("migrate");
         desk
+    }
+
+    /// The program's settings, read as the program reads them.
+    pub fn store_settings(&self) -> StoreSettings {
+        let mut reader = Reader::new(self.settings.iter().cloned());
+        let settings = StoreSettings::read(&mut reader);
+        reader.finish().unwrap();
+        settings
     }
 
     /// Exit code, standard output, standard error.
@@ -63,6 +77,50 @@ impl Desk {
         let (code, out, error) = self.run(line);
         assert_eq!(code, 0, "{line}: {error}");
         out
+    }
+
+    /// Has an order become a dead letter, as a decider would do it.
+    pub async fn poison(&self, sale: SaleId) -> OrderId {
+        let trigger = "CREATE TRIGGER poison BEFORE INSERT ON orders FOR EACH ROW
+            IF NEW.state <> 'refused' THEN
+                SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'planted';
+            END IF";
+        let pool = MySqlPool::connect(&self.mysql_url).await.unwrap();
+        for statement in ["DROP TRIGGER IF EXISTS poison", trigger] {
+            sqlx::raw_sql(statement).execute(&pool).await.unwrap();
+        }
+        let stores = Stores::connect(&self.store_settings()).await.unwrap();
+        let hold = Hold {
+            sale,
+            order: OrderId(stores.ids.next().await.unwrap()),
+            account: AccountId(stores.ids.next().await.unwrap()),
+            units: 1,
+            lease: LeaseId(1),
+        };
+        let Held::Yes(admitted) = stores.stock.hold(hold).await.unwrap() else {
+            panic!("not admitted")
+        };
+        let before = stores.queue.dead_letters(1, 10).await.unwrap().len();
+        let id = hold.order.to_string();
+        stores.queue.publish(&admitted, &id).await.unwrap();
+        let decider = tokio::spawn(decide(stores.clone()));
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while stores.queue.dead_letters(1, 10).await.unwrap().len() == before {
+            assert!(Instant::now() < deadline, "no dead letter in 30 s");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        decider.abort();
+        sqlx::raw_sql("DROP TRIGGER poison")
+            .execute(&pool)
+            .await
+            .unwrap();
+        hold.order
+    }
+
+    /// Tells Redis what is free, until there is nothing to tell.
+    pub async fn release(&self) {
+        let stores = Stores::connect(&self.store_settings()).await.unwrap();
+        origin::orders::release_all(&stores).await.unwrap();
     }
 
     pub async fn sql(&self, statement: &'static str) {

@@ -132,6 +132,47 @@ async fn an_audit_that_cannot_be_done_is_no_breach() {
 }
 
 #[tokio::test]
+async fn dead_letters_are_listed_shown_retried_and_dropped() {
+    let desk = Desk::new().await;
+    let sale = draft(&desk);
+    desk.says(&format!("sale publish {sale}"));
+    assert_eq!(desk.says("dead-letters list"), "");
+    let order = desk.poison(sale.parse().unwrap()).await.to_string();
+
+    let list = desk.says("dead-letters list");
+    for part in ["1 ", &order, &sale, "5 deliveries", "planted"] {
+        assert!(list.contains(part), "{part} in {list}");
+    }
+    let json = desk.says("dead-letters list --json");
+    assert!(json.contains(&format!(r#""order_id":"{order}""#)), "{json}");
+    let shown = desk.says("dead-letters show 1");
+    assert!(
+        shown.contains(r#""quantity":1"#),
+        "the message itself: {shown}"
+    );
+    assert!(
+        desk.says("dead-letters show 1 --json")
+            .contains(r#""number":1"#)
+    );
+
+    let refused = "dead letter 1 is not placed anew: its account holds as many units";
+    let (code, _, error) = desk.run("dead-letters retry 1");
+    assert!(code == 1 && error.contains(refused), "{error}");
+    desk.release().await;
+    let new = desk.says("dead-letters retry 1");
+    assert!(new.parse::<u64>().is_ok() && new != order, "{new}");
+    let (code, _, error) = desk.run("dead-letters drop 1");
+    assert!(
+        code == 1 && error.contains("there is no dead letter 1"),
+        "{error}"
+    );
+
+    desk.poison(sale.parse().unwrap()).await;
+    assert_eq!(desk.says("dead-letters drop 2"), "dead letter 2 is deleted");
+    assert_eq!(desk.says("dead-letters list"), "");
+}
+
+#[tokio::test]
 async fn a_mistake_is_one_clear_line() {
     let desk = Desk::new().await;
     let check = |line: &str, words: &str| {

@@ -1,10 +1,11 @@
-//! The end of a pending order: paid, cancelled or expired, whichever commits first.
+//! The end of a pending order: paid, cancelled or expired (`expire.rs`), whichever commits first.
 //!
 //! Invariant: `one-clock`. The database's clock decides in a conditional UPDATE; of payment and
 //! expiry one wins. `ledger-first`: units become free here, and Redis learns it from the outbox.
 
 use super::rows::{Entry, enter, push_ids};
 use super::{Ledger, Result, must_touch, retry};
+use crate::fail_points::pass;
 use kernel::ids::{AccountId, OrderId, SaleId};
 use kernel::money::Money;
 use kernel::order::OrderState;
@@ -64,11 +65,11 @@ pub enum Cancelled {
     Unknown,
 }
 
-struct Closing {
-    order: u64,
-    sale: u64,
-    account: u64,
-    units: u32,
+pub(super) struct Closing {
+    pub(super) order: u64,
+    pub(super) sale: u64,
+    pub(super) account: u64,
+    pub(super) units: u32,
 }
 
 impl Ledger {
@@ -128,6 +129,7 @@ impl Ledger {
         );
         let done = event.execute(&mut *transaction).await?;
         must_touch("record event", 1, done.rows_affected())?;
+        pass("settle.counted").await;
         transaction.commit().await?;
         Ok(settled)
     }
@@ -168,45 +170,6 @@ impl Ledger {
         transaction.commit().await?;
         Ok(Cancelled::Yes)
     }
-
-    /// Expires up to `at_most` orders that were not paid in time; returns how many. Any number of
-    /// sweepers can run at once: each skips the rows another has locked.
-    pub async fn expire(&self, at_most: u32) -> Result<usize> {
-        retry(|| self.expire_once(at_most)).await
-    }
-
-    async fn expire_once(&self, at_most: u32) -> Result<usize> {
-        let mut transaction = self.begin().await?;
-        let rows = sqlx::query!(
-            "SELECT id, sale_id, account_id, quantity FROM orders
-             WHERE state = 'pending_payment'
-               AND expires_at_ms <= CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED)
-             ORDER BY expires_at_ms LIMIT ? FOR UPDATE SKIP LOCKED",
-            at_most
-        );
-        let rows = rows.fetch_all(&mut *transaction).await?;
-        let expired = rows.len();
-        let mut by_sale = BTreeMap::<u64, Vec<Closing>>::new();
-        for row in rows {
-            by_sale.entry(row.sale_id).or_default().push(Closing {
-                order: row.id,
-                sale: row.sale_id,
-                account: row.account_id,
-                units: row.quantity,
-            });
-        }
-        for (sale, closing) in by_sale {
-            close(
-                &mut transaction,
-                OrderState::Expired,
-                SaleId(sale),
-                &closing,
-            )
-            .await?;
-        }
-        transaction.commit().await?;
-        Ok(expired)
-    }
 }
 
 async fn pay(connection: &mut MySqlConnection, id: OrderId) -> Result<Settled> {
@@ -243,7 +206,7 @@ async fn pay(connection: &mut MySqlConnection, id: OrderId) -> Result<Settled> {
 }
 
 /// Ends pending orders of one sale whose rows this transaction has locked.
-async fn close(
+pub(super) async fn close(
     connection: &mut MySqlConnection,
     state: OrderState,
     sale: SaleId,
@@ -260,11 +223,7 @@ async fn close(
         .push_bind(state.as_str())
         .push(" WHERE state = 'pending_payment' AND id IN ");
     push_ids(&mut query, closing.iter().map(|order| order.order));
-    let done = query
-        .build()
-        .persistent(false)
-        .execute(&mut *connection)
-        .await?;
+    let done = query.build().execute(&mut *connection).await?;
     must_touch("close orders", count, done.rows_affected())?;
 
     let mut by_account = BTreeMap::<u64, u32>::new();
@@ -313,6 +272,8 @@ async fn close(
          FROM orders JOIN sales ON sales.id = orders.sale_id WHERE orders.id IN ",
     );
     push_ids(&mut query, closing.iter().map(|order| order.order));
-    let done = query.build().persistent(false).execute(connection).await?;
-    must_touch("write releases", count, done.rows_affected())
+    let done = query.build().execute(connection).await?;
+    must_touch("write releases", count, done.rows_affected())?;
+    pass("close.counted").await;
+    Ok(())
 }

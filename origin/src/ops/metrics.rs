@@ -26,6 +26,8 @@ pub struct Metrics {
     pub rebuilds: IntCounterVec,
     /// What the continuous audit found last.
     pub audit: AuditGauges,
+    /// Messages put among the dead letters, by `cause`: any at all is worth an alert.
+    pub dead_letters: IntCounterVec,
     /// What the guards of the stores tell.
     pub guard: GuardMetrics,
     orders_decided: IntCounterVec,
@@ -56,6 +58,11 @@ impl Metrics {
                 "doorbuster_rebuilds_total",
                 "Sales that were counted anew from MySQL into Redis",
                 "outcome",
+            ),
+            dead_letters: counter(
+                "doorbuster_dead_letters_total",
+                "Messages that could not be decided",
+                "cause",
             ),
             orders_decided: counter(
                 "doorbuster_orders_decided_total",

@@ -1,29 +1,42 @@
 //! The decider: takes batches from the queue and has the ledger decide them.
 //!
 //! Invariant: a message is acknowledged after its row is committed, never before; only then is the
-//! order taken off the list of undecided ones.
+//! order taken off the list of undecided ones. MySQL away, nothing is fetched and nothing counts.
 
+use super::poison;
+use crate::fail_points::pass;
 use crate::ledger::{Admitted, Decided, LedgerError, Refused};
 use crate::ops::metrics::METRICS;
-use crate::queue::Delivery;
+use crate::queue::{Delivery, keeping};
 use crate::stores::Stores;
+use futures::{StreamExt, stream};
 use kernel::ids::{OrderId, SaleId};
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 /// How long to wait before the queue is asked again after it went away.
 const RECONNECT_AFTER: Duration = Duration::from_millis(500);
-/// How long to wait before a batch is tried again. Nothing is fetched meanwhile.
-const RETRY_AFTER: Duration = Duration::from_millis(200);
-/// How often a batch is tried before its messages are left to come again later.
-const TRIES_MAX: u32 = 50;
+/// How long to wait before MySQL is asked again after it went away.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// How long an order is put off that cannot be decided now.
+const PUT_OFF: Duration = Duration::from_secs(1);
+/// Sales whose orders are decided at the same time: they share no row.
+const SALES_AT_ONCE: usize = 8;
+/// An order delivered as often as this runs alone, and is poison if it fails.
+const SUSPECT_AFTER: u64 = 5;
+
+/// An order and the message that brought it.
+pub(super) struct Order<'a> {
+    pub(super) admitted: Admitted,
+    pub(super) delivery: &'a Delivery,
+}
 
 /// Decides orders for ever.
 pub async fn decide(stores: Stores) {
     loop {
         let consumed = stores
             .queue
-            .consume(|batch| decide_batch(&stores, batch))
+            .consume(|batch| Box::pin(decide_batch(&stores, batch)))
             .await;
         if let Err(error) = consumed {
             tracing::warn!(
@@ -36,70 +49,129 @@ pub async fn decide(stores: Stores) {
 }
 
 async fn decide_batch(stores: &Stores, batch: Vec<Delivery>) {
-    let mut by_sale = BTreeMap::<SaleId, Vec<Delivery>>::new();
-    for delivery in batch {
-        by_sale
-            .entry(delivery.admitted.sale_id)
-            .or_default()
-            .push(delivery);
-    }
-    for (sale, deliveries) in by_sale {
-        let orders: Vec<Admitted> = deliveries
-            .iter()
-            .map(|delivery| delivery.admitted.clone())
-            .collect();
-        let Some(decided) = decide_until_done(stores, sale, &orders, &deliveries).await else {
-            continue;
-        };
-        finish(stores, sale, &decided, &deliveries).await;
-    }
-}
-
-async fn decide_until_done(
-    stores: &Stores,
-    sale: SaleId,
-    orders: &[Admitted],
-    deliveries: &[Delivery],
-) -> Option<Decided> {
-    for attempt in 1..=TRIES_MAX {
-        match stores.ledger.decide(sale, orders).await {
-            Ok(decided) => return Some(decided),
-            Err(error) => warn(sale, &error),
-        }
-        tokio::time::sleep(RETRY_AFTER).await;
-        if attempt % 20 == 0 {
-            for delivery in deliveries {
-                drop(delivery.keep().await);
+    keeping(&batch, async {
+        let mut by_sale = BTreeMap::<SaleId, Vec<Order<'_>>>::new();
+        let (mut suspects, mut unreadable) = (Vec::new(), Vec::new());
+        for delivery in &batch {
+            match delivery.read() {
+                Ok(admitted) if delivery.count() >= SUSPECT_AFTER => {
+                    suspects.push(Order { admitted, delivery });
+                }
+                Ok(admitted) => {
+                    let orders = by_sale.entry(admitted.sale_id).or_default();
+                    orders.push(Order { admitted, delivery });
+                }
+                Err(error) => unreadable.push((delivery, error)),
             }
         }
+        stream::iter(by_sale)
+            .for_each_concurrent(SALES_AT_ONCE, async |(sale, orders)| {
+                decide_orders(stores, sale, &orders).await;
+            })
+            .await;
+        for (delivery, error) in unreadable {
+            poison::bury_unreadable(stores, delivery, &error).await;
+        }
+        // One of these may be what ends the process. In an order of chance, each of the others runs
+        // before it sooner or later.
+        suspects.sort_by_cached_key(|_| crate::random_bytes::<8>());
+        for order in suspects {
+            decide_alone(stores, &order).await;
+        }
+    })
+    .await;
+}
+
+async fn decide_orders(stores: &Stores, sale: SaleId, orders: &[Order<'_>]) {
+    let Err(error) = attempt(stores, sale, orders).await else {
+        return;
+    };
+    tracing::warn!(
+        sale.id = %sale,
+        orders = orders.len(),
+        error = &error as &dyn std::error::Error,
+        "A batch could not be decided; its orders run alone"
+    );
+    for order in orders {
+        decide_alone(stores, order).await;
     }
-    None
 }
 
-fn warn(sale: SaleId, error: &LedgerError) {
-    let error = error as &dyn std::error::Error;
-    tracing::warn!(sale.id = %sale, error, "Orders could not be decided; trying again");
+async fn decide_alone(stores: &Stores, order: &Order<'_>) {
+    let sale = order.admitted.sale_id;
+    let Err(error) = attempt(stores, sale, std::slice::from_ref(order)).await else {
+        return;
+    };
+    if order.delivery.count() >= SUSPECT_AFTER {
+        return poison::bury(stores, order, &error).await;
+    }
+    tracing::warn!(
+        order.id = %order.admitted.order_id,
+        deliveries = order.delivery.count(),
+        error = &error as &dyn std::error::Error,
+        "An order could not be decided; it comes again"
+    );
+    put_off(order.delivery).await;
 }
 
-async fn finish(stores: &Stores, sale: SaleId, decided: &Decided, deliveries: &[Delivery]) {
+/// Decides orders of one sale. An error is MySQL's answer; nothing is settled then.
+async fn attempt(stores: &Stores, sale: SaleId, orders: &[Order<'_>]) -> Result<(), LedgerError> {
+    let admitted: Vec<Admitted> = orders.iter().map(|order| order.admitted.clone()).collect();
+    let decided = answered(|| stores.ledger.decide(sale, &admitted)).await?;
+    pass("decide.committed").await;
+    finish(stores, sale, &decided, orders).await;
+    Ok(())
+}
+
+/// Asks the ledger until it answers.
+pub(super) async fn answered<T, F: Future<Output = Result<T, LedgerError>>>(
+    mut ask: impl FnMut() -> F,
+) -> Result<T, LedgerError> {
+    loop {
+        match ask().await {
+            Err(error) if error.is_away() => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "MySQL is away; orders wait"
+            ),
+            answer => return answer,
+        }
+        tokio::time::sleep(RETRY_AFTER).await;
+    }
+}
+
+pub(super) async fn put_off(delivery: &Delivery) {
+    if let Err(error) = delivery.put_off(PUT_OFF).await {
+        // It comes again all the same, only later.
+        tracing::warn!(%error, "A message could not be put off");
+    }
+}
+
+async fn finish(stores: &Stores, sale: SaleId, decided: &Decided, orders: &[Order<'_>]) {
     METRICS.orders_decided("accepted", decided.accepted.len());
     METRICS.orders_decided("refused", decided.refused.len());
     METRICS.orders_decided("repeated", decided.repeated.len());
     let behind = |(id, refused): &(OrderId, Refused)| {
         matches!(refused, Refused::LedgerBehind).then_some(*id)
     };
-    let undecidable: HashSet<OrderId> = decided.refused.iter().filter_map(behind).collect();
-    if !undecidable.is_empty() {
+    let behind: HashSet<OrderId> = decided.refused.iter().filter_map(behind).collect();
+    if !behind.is_empty() {
         tracing::error!(
             sale.id = %sale,
-            orders = undecidable.len(),
-            "Redis is of a later epoch than MySQL: MySQL went back in time"
+            orders = behind.len(),
+            "Redis is of a later epoch than MySQL: MySQL went back in time; orders wait for a rebuild"
         );
     }
-    let mut done = Vec::with_capacity(deliveries.len());
-    for delivery in deliveries {
-        let id = delivery.admitted.order_id;
-        if undecidable.contains(&id) {
+    // Before the acknowledgement: if we end in between, the message comes again and meets its row,
+    // and the deadline, which has the order's id, is there once.
+    if let Err(error) = stores.queue.put_on_lanes(&decided.deadlines).await {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(sale.id = %sale, error, "Deadlines are not on their lane; the sweeper keeps them");
+    }
+    let mut done = Vec::with_capacity(orders.len());
+    for Order { admitted, delivery } in orders {
+        let id = admitted.order_id;
+        if behind.contains(&id) {
+            put_off(delivery).await;
             continue;
         }
         if let Err(error) = delivery.acknowledge().await {
@@ -108,6 +180,7 @@ async fn finish(stores: &Stores, sale: SaleId, decided: &Decided, deliveries: &[
         }
         done.push(id);
     }
+    pass("decide.acknowledged").await;
     if let Err(error) = stores.stock.decided(sale, &done).await {
         // The timers find the rows and clear the list.
         tracing::warn!(sale.id = %sale, %error, "Decided orders stay on the undecided list");

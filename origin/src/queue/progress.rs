@@ -3,33 +3,31 @@
 //! Invariant: what is said here may lag behind, and never runs ahead: a message counts as waiting
 //! until its acknowledgement has arrived.
 
-use super::{Queue, QueueError, failed};
+use super::{Queue, Result, failed};
 use std::time::Duration;
 
 impl Queue {
     /// Up to which place in the stream all messages are acknowledged.
-    pub async fn decided_up_to(&self) -> Result<u64, QueueError> {
-        let mut consumer = self.decider().await?;
-        let info = consumer.info().await.map_err(failed("ask the consumer"))?;
-        Ok(info.ack_floor.stream_sequence)
+    pub async fn decided_up_to(&self) -> Result<u64> {
+        let consumer = self.decider().await?;
+        Ok(consumer.cached_info().ack_floor.stream_sequence)
     }
 
     /// The place of the last message in the stream.
-    pub async fn last_place(&self) -> Result<u64, QueueError> {
-        let mut stream = self.stream().await?;
-        let info = stream.info().await.map_err(failed("ask the stream"))?;
-        Ok(info.state.last_sequence)
+    pub async fn last_place(&self) -> Result<u64> {
+        let stream = self.stream(&self.orders_stream()).await?;
+        Ok(stream.cached_info().state.last_sequence)
     }
 
     /// How long the oldest message waits that is not acknowledged; `None` if there is none.
-    pub async fn oldest_waiting(&self) -> Result<Option<Duration>, QueueError> {
-        let mut consumer = self.decider().await?;
-        let info = consumer.info().await.map_err(failed("ask the consumer"))?;
+    pub async fn oldest_waiting(&self) -> Result<Option<Duration>> {
+        let consumer = self.decider().await?;
+        let info = consumer.cached_info();
         if info.num_pending == 0 && info.num_ack_pending == 0 {
             return Ok(None);
         }
         let oldest = info.ack_floor.stream_sequence + 1;
-        let stream = self.stream().await?;
+        let stream = self.stream(&self.orders_stream()).await?;
         let message = stream.get_raw_message(oldest).await;
         let message = message.map_err(failed("look at the oldest message"))?;
         let waits_ms = crate::now().0 - message.time.unix_timestamp() * 1_000;

@@ -12,7 +12,7 @@ use std::ops::RangeInclusive;
 
 const PREFIX: &str = "DOORBUSTER_";
 /// Every key there is; anything else that begins with the prefix is a mistake somebody made.
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "EDGE_LISTEN",
     "LOG",
     "MAIL_FROM",
@@ -29,6 +29,7 @@ const KEYS: [&str; 17] = [
     "SMTP_URL",
     "STREAM_BYTES_MAX",
     "STREAM_PREFIX",
+    "STREAM_REPLICAS",
     "WEBHOOKS_LISTEN",
 ];
 

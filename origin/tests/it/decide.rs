@@ -1,9 +1,10 @@
 //! The decision: the second check of stock and limit, in MySQL.
 
-use crate::support::World;
+use crate::support::{World, eventually};
 use kernel::ids::OrderId;
 use kernel::order::{OrderState, Refusal};
 use origin::ledger::{Admitted, Refused};
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 async fn state(world: &World, id: OrderId) -> (OrderState, Option<Refusal>) {
@@ -135,4 +136,29 @@ async fn a_message_that_meets_a_dead_row_releases_again() {
         .unwrap();
     assert_eq!(decided.repeated, [order.order_id]);
     assert_eq!(ledger.releases(0, 10).await.unwrap().len(), before + 1);
+}
+
+#[tokio::test]
+async fn a_decider_that_waits_decides_at_once() {
+    let world = World::new().await;
+    let sale = world.sale(5, 5).await;
+    let decider = tokio::spawn(origin::orders::decide(world.stores.clone()));
+    let mut took = Vec::new();
+    for _ in 0..4 {
+        let order = world.admit(sale, 1, 1).await;
+        let id = order.order_id;
+        let started = Instant::now();
+        let queue = &world.stores.queue;
+        queue.publish(&order, &id.to_string()).await.unwrap();
+        let ledger = &world.stores.ledger;
+        eventually("the decision", async || {
+            ledger.order_of_anyone(id).await.unwrap().is_some()
+        })
+        .await;
+        took.push(started.elapsed());
+    }
+    decider.abort();
+    // A pull waits a second for the first message; it must not wait for a second one.
+    let soonest = took.iter().min().copied().unwrap_or_default();
+    assert!(soonest < Duration::from_millis(500), "{took:?}");
 }

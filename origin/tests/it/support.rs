@@ -7,10 +7,12 @@ use kernel::money::Money;
 use origin::catalogue::{ItemDraft, add_item};
 use origin::ledger::{Admitted, Decided, Ledger};
 use origin::ops::rebuild::{Rebuilt, rebuild};
+use origin::queue::{Queue, QueueError};
 use origin::sales::{SaleDraft, create, publish};
 use origin::settings::{Secret, StoreSettings};
 use origin::stock::{Held, Hold};
 use origin::stores::Stores;
+use sqlx::MySqlConnection;
 use sqlx::mysql::MySqlPool;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -69,6 +71,7 @@ impl World {
             stream_prefix: name,
             // NATS reserves this for each of the tests' streams.
             stream_bytes_max: 4 << 20,
+            stream_replicas: 1,
         };
         let ledger = Ledger::connect(&settings.mysql_url.0)
             .await
@@ -93,6 +96,24 @@ impl World {
             ("DOORBUSTER_STREAM_PREFIX", &self.settings.stream_prefix),
             ("DOORBUSTER_STREAM_BYTES_MAX", "4194304"),
         ]
+    }
+
+    /// What the names of this world's streams and subjects begin with.
+    pub fn prefix(&self) -> &str {
+        &self.settings.stream_prefix
+    }
+
+    pub fn mysql_url(&self) -> &str {
+        &self.settings.mysql_url.0
+    }
+
+    pub fn nats_url(&self) -> &str {
+        &self.settings.nats_url.0
+    }
+
+    /// Another connection to the queue, as another process makes it.
+    pub async fn connect_queue(&self) -> Result<Queue, QueueError> {
+        Queue::connect(&self.settings).await
     }
 
     pub async fn item(&self) -> ItemId {
@@ -257,6 +278,11 @@ impl World {
         done.rows_affected()
     }
 
+    /// A connection of its own, to ask the database about itself.
+    pub async fn connection(&self) -> MySqlConnection {
+        self.pool.acquire().await.unwrap().detach()
+    }
+
     /// Runs a command that no room of ours has.
     pub async fn redis(&self, command: &str) {
         let mut words = command.split_whitespace();
@@ -266,6 +292,18 @@ impl World {
         }
         let mut redis = self.stores.stock.connection();
         call.query_async::<redis::Value>(&mut redis).await.unwrap();
+    }
+
+    /// The same for what cannot be prepared, such as a trigger.
+    pub async fn sql_text(&self, statement: String) {
+        let pool = sqlx::mysql::MySqlPool::connect(&self.settings.mysql_url.0)
+            .await
+            .unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
+            .execute(&pool)
+            .await
+            .unwrap();
+        pool.close().await;
     }
 }
 

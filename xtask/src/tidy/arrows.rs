@@ -30,6 +30,15 @@ const WORDS: [(&str, &str); 3] = [
     ("async_nats", "origin/src/queue"),
 ];
 
+/// Files elsewhere that may say such a word all the same. The benchmark compares the origin
+/// with algorithms that the origin does not have, and Redis with its script run by another client,
+/// so that it needs SQL and script of its own; nothing of the product links it.
+const EXCEPTIONS: [(&str, &str); 3] = [
+    ("lua/stock", "bench/src/script.rs"),
+    ("sqlx::query", "bench/src/single.rs"),
+    ("sqlx::query", "bench/src/algorithms/sql.rs"),
+];
+
 /// Sources that reach into another room, one line a fault. Tests may look everywhere.
 pub fn in_text(sources: &[Source]) -> Vec<String> {
     let mut faults = Vec::new();
@@ -39,7 +48,8 @@ pub fn in_text(sources: &[Source]) -> Vec<String> {
             continue;
         }
         for (word, room) in WORDS {
-            if !path.starts_with(room) && source.code().contains(word) {
+            let may = path.starts_with(room) || EXCEPTIONS.contains(&(word, path.as_str()));
+            if !may && source.code().contains(word) {
                 faults.push(format!("{path} mentions {word}, which belongs to {room}"));
             }
         }
@@ -195,6 +205,18 @@ mod tests {
             ("origin/src/ledger.rs", "sqlx::query!(\"SELECT 1\")", 0),
             ("cli/src/main.rs", "sqlx::query!(\"SELECT 1\")", 1),
             ("origin/tests/it/main.rs", "sqlx::query!(\"SELECT 1\")", 0),
+            ("bench/src/single.rs", "sqlx::query(\"INSERT\")", 0),
+            ("bench/src/world.rs", "sqlx::query(\"INSERT\")", 1),
+            (
+                "bench/src/single.rs",
+                "include_str!(\"lua/stock/hold.lua\")",
+                1,
+            ),
+            (
+                "bench/src/script.rs",
+                "include_str!(\"lua/stock/hold.lua\")",
+                0,
+            ),
             ("origin/src/queue.rs", "use async_nats::Client;", 0),
             ("origin/src/http.rs", "use async_nats::Client;", 1),
         ];

@@ -1,0 +1,175 @@
+//! A generator of load that costs little: requests that are already written, over connections that
+//! are already open, one request at a time on each, as redis-benchmark does it.
+//!
+//! Invariant: the clock runs from the first request to the last answer, and every answer is read to
+//! its end.
+
+use anyhow::{Context, bail, ensure};
+use futures::future::try_join_all;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// An answer is smaller than this, or not one of ours.
+const ANSWER_BYTES_MAX: usize = 64 * 1_024;
+/// An answer that takes longer is none.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+
+const ACCEPTED: u16 = 202;
+const SHED: u16 = 503;
+
+/// What came back.
+pub struct Load {
+    /// From the first request to the last answer.
+    pub time: Duration,
+    /// How long each answer took, the shortest first.
+    pub latencies: Vec<Duration>,
+    /// Answers 503.
+    pub shed: u32,
+}
+
+impl Load {
+    /// The latency that so many percent of the answers did not exceed, in milliseconds.
+    pub fn percentile_ms(&self, percent: usize) -> f64 {
+        let index = (self.latencies.len() * percent / 100).min(self.latencies.len() - 1);
+        self.latencies[index].as_secs_f64() * 1_000.0
+    }
+}
+
+/// Sends all requests over `connections`. Every answer must be 202, or also 503 where `may_shed`.
+pub async fn send(
+    address: SocketAddr,
+    requests: &[Vec<u8>],
+    connections: usize,
+    may_shed: bool,
+) -> anyhow::Result<Load> {
+    ensure!(!requests.is_empty(), "nothing to send");
+    let streams = try_join_all((0..connections).map(|_| connect(address))).await?;
+    let began = Instant::now();
+    let shares = streams.into_iter().enumerate().map(|(first, stream)| {
+        let share = requests.iter().skip(first).step_by(connections);
+        send_share(stream, share, may_shed)
+    });
+    let answers: Vec<(Duration, u16)> = try_join_all(shares).await?.concat();
+    let time = began.elapsed();
+    let shed = answers.iter().filter(|(_, status)| *status == SHED).count();
+    let mut latencies: Vec<Duration> = answers.into_iter().map(|(latency, _)| latency).collect();
+    latencies.sort_unstable();
+    Ok(Load {
+        time,
+        latencies,
+        shed: u32::try_from(shed)?,
+    })
+}
+
+async fn connect(address: SocketAddr) -> anyhow::Result<TcpStream> {
+    let stream = TcpStream::connect(address)
+        .await
+        .with_context(|| format!("cannot connect to {address}"))?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+async fn send_share(
+    mut stream: TcpStream,
+    requests: impl Iterator<Item = &Vec<u8>>,
+    may_shed: bool,
+) -> anyhow::Result<Vec<(Duration, u16)>> {
+    let mut buffer = Vec::with_capacity(4_096);
+    let mut answers = Vec::new();
+    for request in requests {
+        let began = Instant::now();
+        stream.write_all(request).await?;
+        let status = tokio::time::timeout(ANSWER_TIMEOUT, read(&mut stream, &mut buffer))
+            .await
+            .context("an answer took too long")??;
+        if status != ACCEPTED && !(may_shed && status == SHED) {
+            bail!(
+                "an order was answered\n{}",
+                String::from_utf8_lossy(&buffer)
+            );
+        }
+        answers.push((began.elapsed(), status));
+    }
+    Ok(answers)
+}
+
+/// Reads one answer into `buffer` and gives its status.
+async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<u16> {
+    buffer.clear();
+    loop {
+        if let Some(answer) = head(buffer)?
+            && buffer.len() >= answer.length
+        {
+            return Ok(answer.status);
+        }
+        ensure!(buffer.len() < ANSWER_BYTES_MAX, "an answer is too long");
+        let read = stream.read_buf(buffer).await?;
+        ensure!(read > 0, "the origin closed the connection");
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Answer {
+    status: u16,
+    /// Of head and body.
+    length: usize,
+}
+
+/// What the head of an answer says; `None` if it is not yet complete.
+fn head(bytes: &[u8]) -> anyhow::Result<Option<Answer>> {
+    let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
+        return Ok(None);
+    };
+    let text = std::str::from_utf8(&bytes[..end]).context("a head that is no text")?;
+    let mut lines = text.split("\r\n");
+    let status = lines.next().and_then(|line| line.get(9..12));
+    let status = status.context("no status")?.parse()?;
+    let length = lines
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .context("an answer without content-length")?;
+    let body: usize = length.1.trim().parse()?;
+    Ok(Some(Answer {
+        status,
+        length: end + 4 + body,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer, Load, head};
+    use std::time::Duration;
+
+    #[test]
+    fn an_answer_ends_where_its_head_says() {
+        let text = b"HTTP/1.1 202 Accepted\r\nContent-Length: 5\r\nx: y\r\n\r\nhello";
+        let answer = Answer {
+            status: 202,
+            length: text.len(),
+        };
+        assert_eq!(head(text).unwrap(), Some(answer));
+        assert_eq!(head(&text[..40]).unwrap(), None);
+        assert!(head(b"HTTP/1.1 202 Accepted\r\n\r\n").is_err());
+        assert!(head(b"nonsense\r\n\r\n").is_err());
+    }
+
+    #[test]
+    fn a_percentile_is_one_of_the_latencies() {
+        let load = Load {
+            time: Duration::from_secs(1),
+            latencies: (1..=200).map(Duration::from_millis).collect(),
+            shed: 0,
+        };
+        let check = |percent, expected: f64| {
+            assert!(
+                (load.percentile_ms(percent) - expected).abs() < 1e-9,
+                "{percent}"
+            );
+        };
+        check(50, 101.0);
+        check(99, 199.0);
+        check(100, 200.0);
+    }
+}

@@ -1,0 +1,153 @@
+//! What a benchmark runs on: real stores with a folder of their own, and the origin as a program,
+//! built for release.
+//!
+//! Invariant: nothing outlives the `Stage`, and its data goes with it. The folder lies where cargo
+//! builds, on a disk: one in memory would make every flush free.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, ensure};
+use tempfile::TempDir;
+
+use super::figures::Measurement;
+use crate::servers::{Launch, Ready, Server, Servers, Setting, ports};
+use crate::{programs, tool, workspace};
+
+/// Any password does: the database lives as long as the benchmark.
+const PASSWORD: &str = "bench";
+/// 32 bytes each, as hexadecimal digits. What they protect lives for a minute on this machine.
+const POP_SECRET: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
+const SESSION_KEY: &str = "0707070707070707070707070707070707070707070707070707070707070707";
+
+/// Running stores, and the programs to measure them with.
+pub struct Stage {
+    binaries: PathBuf,
+    environment: Vec<(String, String)>,
+    ops_port: u16,
+    // Dropped in this order: the folder goes when nobody writes into it any more.
+    stores: Servers,
+    data: TempDir,
+}
+
+impl Stage {
+    /// Builds the programs, starts the stores and makes the tables.
+    pub fn set() -> anyhow::Result<Self> {
+        let mut build = workspace::cargo();
+        build.args([
+            "build",
+            "--release",
+            "--package",
+            "origin",
+            "--package",
+            "bench",
+        ]);
+        tool::run_quiet(build)?;
+
+        let target = workspace::target()?;
+        fs::create_dir_all(&target)?;
+        let data = TempDir::with_prefix_in("bench-", &target)?;
+        let setting = Setting {
+            data: data.path(),
+            lock: None,
+            mysql_password: PASSWORD,
+        };
+        let stores = Servers::start(&setting, |server| {
+            eprintln!("{} on 127.0.0.1:{}", server.name(), server.port());
+        })?;
+        let ops_port = ports::free()?;
+        let stage = Self {
+            binaries: target.join("release"),
+            environment: environment(&stores, ops_port)?,
+            ops_port,
+            stores,
+            data,
+        };
+        stage.measure(&["migrate"])?;
+        Ok(stage)
+    }
+
+    /// Starts the origin with these roles. It stops when it is dropped.
+    pub fn origin(&self, roles: &str) -> anyhow::Result<Server> {
+        let launch = Launch {
+            name: "origin".to_owned(),
+            program: self.binaries.join("doorbuster-origin"),
+            args: vec!["--roles".into(), roles.into()],
+            environment: self.environment.clone(),
+            folder: workspace::top(),
+            log: self.data.path().join("logs/origin.log"),
+            lock: None,
+        };
+        Server::start(launch, self.ops_port, Ready::Http { path: "/readyz" })
+    }
+
+    /// Runs a command of `doorbuster-bench` and gives what it measured.
+    pub fn measure(&self, args: &[&str]) -> anyhow::Result<Vec<Measurement>> {
+        let mut command = crate::servers::spawner::command(self.binaries.join("doorbuster-bench"));
+        command
+            .args(args)
+            .env_clear()
+            .envs(programs::plain_environment())
+            .envs(self.environment.iter().map(|(key, value)| (key, value)))
+            .stdin(Stdio::null());
+        let mut lines = Vec::new();
+        let status = tool::run_lines(command, |line| lines.push(line.to_owned()))?;
+        let words = args.first().copied().unwrap_or_default();
+        ensure!(
+            status.success(),
+            "`doorbuster-bench {words}` failed ({status})"
+        );
+        let read = |line: &String| {
+            serde_json::from_str(line).with_context(|| format!("`doorbuster-bench` said {line}"))
+        };
+        lines.iter().map(read).collect()
+    }
+
+    /// The arguments by which `doorbuster-bench` watches the stores and, if it runs, the origin.
+    pub fn watch(&self, origin: Option<&Server>) -> Vec<String> {
+        let Servers {
+            redis, nats, mysql, ..
+        } = &self.stores;
+        let mut args = Vec::new();
+        for server in origin.into_iter().chain([redis, nats, mysql]) {
+            args.push("--process".to_owned());
+            args.push(format!("{}={}", server.name(), server.process_id()));
+        }
+        args
+    }
+
+    /// An error if a store has died.
+    pub fn check(&mut self) -> anyhow::Result<()> {
+        self.stores.check()
+    }
+
+    /// Where data and logs are.
+    pub fn folder(&self) -> &Path {
+        self.data.path()
+    }
+}
+
+/// The settings of the origin. No mail is sent and nothing is paid, so that nobody listens there.
+fn environment(stores: &Servers, ops_port: u16) -> anyhow::Result<Vec<(String, String)>> {
+    let listen = |port| format!("127.0.0.1:{port}");
+    let settings = [
+        ("MYSQL_URL", stores.mysql_database_url()),
+        ("REDIS_URL", stores.redis_url()),
+        ("NATS_URL", stores.nats_url()),
+        ("STREAM_PREFIX", "bench".to_owned()),
+        ("EDGE_LISTEN", listen(ports::free()?)),
+        ("WEBHOOKS_LISTEN", listen(ports::free()?)),
+        ("OPS_LISTEN", listen(ops_port)),
+        ("POPS", format!("pop-1:{POP_SECRET}")),
+        ("SESSION_KEY", SESSION_KEY.to_owned()),
+        ("PUBLIC_URL", "http://127.0.0.1:9".to_owned()),
+        ("SMTP_URL", "smtp://127.0.0.1:9".to_owned()),
+        ("MAIL_FROM", "Doorbuster <shop@example.test>".to_owned()),
+        ("PAYMENTS_URL", "http://127.0.0.1:9".to_owned()),
+        ("PAYMENTS_API_KEY", "bench".to_owned()),
+        ("PAYMENTS_WEBHOOK_SECRET", "bench".to_owned()),
+    ];
+    let named = settings.map(|(key, value)| (format!("DOORBUSTER_{key}"), value));
+    Ok(named.to_vec())
+}
