@@ -3,9 +3,10 @@
 use crate::support::eventually;
 use origin::guard::{BreakerState, Guard, Limits, Shed};
 use std::future::pending;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -40,8 +41,12 @@ struct Store {
 
 impl Store {
     fn new() -> Self {
+        Self::with(LIMITS)
+    }
+
+    fn with(limits: Limits) -> Self {
         Self {
-            guard: Guard::new("test", LIMITS),
+            guard: Guard::new("test", limits),
             reached: AtomicUsize::new(0),
         }
     }
@@ -127,6 +132,10 @@ async fn a_probe_that_is_given_up_leaves_its_turn_to_the_next() {
     store.break_down().await;
     let (probe, _tell) = store.probe().await;
     probe.abort();
+    eventually("the end of the probe", async || {
+        store.guard.state() == BreakerState::Open
+    })
+    .await;
     let (probe, tell) = store.probe().await;
     tell.send(Ok(())).unwrap();
     assert_eq!(probe.await.unwrap(), Ok(()));
@@ -134,24 +143,36 @@ async fn a_probe_that_is_given_up_leaves_its_turn_to_the_next() {
 }
 
 #[tokio::test]
-async fn a_call_that_began_before_the_breaker_opened_does_not_close_it() {
-    let store = Store::new();
-    let (tell, told) = oneshot::channel::<Outcome>();
-    let guard = store.guard.clone();
-    let (started, starts) = oneshot::channel();
-    let late = tokio::spawn(async move {
-        let work = async {
-            started.send(()).unwrap();
-            told.await.unwrap()
-        };
-        guard.call(is_away, work).await
+async fn calls_that_began_before_the_breaker_opened_count_for_nothing() {
+    let store = Store::with(Limits {
+        in_flight: 100,
+        ..LIMITS
     });
-    starts.await.unwrap();
+    let (end, ended) = watch::channel(false);
+    let started = Arc::new(AtomicUsize::new(0));
+    let late = |_| {
+        let (guard, mut ended) = (store.guard.clone(), ended.clone());
+        let started = started.clone();
+        tokio::spawn(async move {
+            let work = async {
+                started.fetch_add(1, Ordering::Relaxed);
+                ended.wait_for(|ended| *ended).await.unwrap();
+                Err(Failure::Away)
+            };
+            guard.call::<(), _>(is_away, work).await
+        })
+    };
+    let late: Vec<_> = (0..40).map(late).collect();
+    eventually("late calls", async || started.load(Ordering::Relaxed) == 40).await;
     store.break_down().await;
-    let (_probe, _tell) = store.probe().await;
+    let (probe, tell) = store.probe().await;
     tell.send(Ok(())).unwrap();
-    assert_eq!(late.await.unwrap(), Ok(()));
-    assert_eq!(store.guard.state(), BreakerState::HalfOpen);
+    assert_eq!(probe.await.unwrap(), Ok(()));
+    end.send_replace(true);
+    for call in late {
+        assert_eq!(call.await.unwrap(), Err(Failure::Away));
+    }
+    assert_eq!(store.guard.state(), BreakerState::Closed);
 }
 
 #[tokio::test]
