@@ -3,12 +3,12 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test fails by panicking, in its helpers too"
+    clippy::print_stdout,
+    reason = "a test fails by panicking and tells what it measured, in its helpers too"
 )]
 
 mod backend;
 mod buyer;
-
 mod shop;
 
 mod away;

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 /// Buyers who place at the same time.
 const AT_ONCE: usize = 24;
 /// How long a buyer tries before a test gives up on the system.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A shopper who is signed in and has a token.
 struct Buyer {
@@ -154,10 +154,12 @@ impl Backend {
         let buyers = self.buyers(sale, buyers).await;
         let outcome = Outcome::default();
         let body = json!({ "sale_id": sale, "quantity": 1 });
-        let placing = stream::iter(buyers.iter().enumerate())
-            .for_each_concurrent(AT_ONCE, async |(number, buyer)| {
-                self.buy(number, buyer, &body, &outcome).await
-            });
+        let placing = stream::iter(buyers.iter().enumerate()).for_each_concurrent(
+            AT_ONCE,
+            async |(number, buyer)| {
+                self.buy(number, buyer, &body, &outcome).await;
+            },
+        );
         let breaking = async {
             eventually("the first orders", async || outcome.accepted() >= after).await;
             meanwhile().await;
