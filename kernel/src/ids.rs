@@ -194,6 +194,46 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_jumps_between_two_times_never_repeats_an_id() {
+        let mut mint = Mint::new(3, UnixMillis(0));
+        let mut seen = HashSet::new();
+        // An hour back, as a clock that is set does; then on and on between the two.
+        for ms in [0, -3_600_000, 0, -1, 1, 0, 1, -3_600_000, 2] {
+            if let Ok(id) = mint.next(NOON.plus_ms(ms)) {
+                assert!(seen.insert(id), "{id} minted twice");
+            }
+        }
+        assert_eq!(seen.len(), 5, "of the times that are not in the past");
+        let error = mint.next(NOON.plus_ms(2 - 3_600_000)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the clock went back by 3600000 ms; no id until it has caught up"
+        );
+    }
+
+    #[test]
+    fn a_new_holder_begins_after_the_former_ones_last_millisecond() {
+        let mut former = Mint::new(7, UnixMillis(0));
+        let last = former.block(NOON, IDS_PER_MS).unwrap() + u64::from(IDS_PER_MS) - 1;
+        let mut next = Mint::new(7, NOON);
+        assert_eq!(
+            next.next(NOON.plus_ms(-1)),
+            Err(MintError::ClockWentBack { by_ms: 1 })
+        );
+        assert_eq!(next.next(NOON), Err(MintError::Exhausted));
+        assert!(next.next(NOON.plus_ms(1)).unwrap() > last);
+    }
+
+    #[test]
+    fn a_clock_outside_what_an_id_can_hold_mints_nothing() {
+        let check = |now: UnixMillis| Mint::new(1, UnixMillis(0)).next(now);
+        assert_eq!(check(EPOCH.plus_ms(-1)), Err(MintError::OutOfRange));
+        assert_eq!(check(EPOCH).unwrap(), 1 << 12);
+        assert!(check(EPOCH.plus_ms((1 << 41) - 1)).is_ok());
+        assert_eq!(check(EPOCH.plus_ms(1 << 41)), Err(MintError::OutOfRange));
+    }
+
+    #[test]
     fn a_used_up_millisecond_gives_nothing() {
         let mut mint = Mint::new(0, UnixMillis(0));
         mint.block(NOON, IDS_PER_MS).unwrap();

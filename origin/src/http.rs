@@ -5,6 +5,7 @@
 
 mod answer;
 mod body;
+mod outage;
 mod serve;
 
 mod pop;

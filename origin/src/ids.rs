@@ -1,21 +1,43 @@
 //! The mint of this process: Snowflake ids under a leased worker number.
 //!
 //! Invariant: two processes never mint the same id. The worker number is leased in the ledger and
-//! renewed; a mint whose lease ran out, or whose clock went back, gives nothing.
+//! renewed; a mint whose lease ran out, or whose clock went back, gives nothing. What it gives is
+//! of a time before the lease's end, and the next holder begins after it, whatever their clocks.
 
 use crate::ledger::{Ledger, LedgerError};
 use kernel::ids::{Mint, MintError};
 use kernel::time::UnixMillis;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-/// How long a worker number is leased.
-const LEASE_MS: i64 = 60_000;
-/// How often the lease is renewed.
-const RENEW_EVERY: Duration = Duration::from_secs(15);
-/// How long a caller waits for the next millisecond at most.
+/// How long a caller waits for the next millisecond at most: a clock that went back no further
+/// catches up meanwhile.
 const TRIES_MAX: u32 = 50;
+
+/// How a worker number is leased.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// For how long.
+    pub life: Duration,
+    /// How often that is renewed.
+    pub renew_every: Duration,
+}
+
+impl Default for Terms {
+    /// For a minute, renewed four times in it.
+    fn default() -> Self {
+        Self {
+            life: Duration::from_mins(1),
+            renew_every: Duration::from_secs(15),
+        }
+    }
+}
+
+impl Terms {
+    fn life_ms(self) -> i64 {
+        i64::try_from(self.life.as_millis()).unwrap_or(i64::MAX)
+    }
+}
 
 /// Why there is no id.
 #[derive(Debug, thiserror::Error)]
@@ -37,33 +59,29 @@ pub enum IdError {
 /// Mints ids for this process.
 #[derive(Clone, Debug)]
 pub struct Ids {
-    shared: Arc<Shared>,
+    leased: Arc<Mutex<Leased>>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    mint: Mutex<Mint>,
-    leased_until: AtomicI64,
+struct Leased {
+    worker: u16,
+    mint: Mint,
+    /// By this process's clock.
+    until: UnixMillis,
 }
 
 impl Ids {
     /// Leases a worker number and keeps it while this value (or a clone) lives.
     pub async fn lease(ledger: &Ledger) -> Result<Self, IdError> {
+        Self::lease_on(ledger, Terms::default()).await
+    }
+
+    /// The same on other terms.
+    pub async fn lease_on(ledger: &Ledger, terms: Terms) -> Result<Self, IdError> {
         let holder = crate::random_id();
-        let before = crate::now();
-        let leased = ledger.lease_worker(&holder, LEASE_MS).await?;
-        let (worker, not_before) = leased.ok_or(IdError::NoWorker)?;
-        let shared = Arc::new(Shared {
-            mint: Mutex::new(Mint::new(worker, not_before)),
-            leased_until: AtomicI64::new(before.plus_ms(LEASE_MS).0),
-        });
-        tokio::spawn(renew(
-            Arc::downgrade(&shared),
-            ledger.clone(),
-            worker,
-            holder,
-        ));
-        Ok(Self { shared })
+        let leased = Arc::new(Mutex::new(lease(ledger, &holder, terms).await?));
+        tokio::spawn(keep(Arc::downgrade(&leased), ledger.clone(), holder, terms));
+        Ok(Self { leased })
     }
 
     /// The next id.
@@ -75,11 +93,7 @@ impl Ids {
     pub async fn block(&self, count: u16) -> Result<u64, IdError> {
         let mut last = MintError::Exhausted;
         for _ in 0..TRIES_MAX {
-            let now = crate::now();
-            if now.0 >= self.shared.leased_until.load(Ordering::Relaxed) {
-                return Err(IdError::LeaseLost);
-            }
-            match self.try_block(now, count) {
+            match lock(&self.leased).block(crate::now(), count)? {
                 Ok(first) => return Ok(first),
                 Err(error @ MintError::OutOfRange) => return Err(error.into()),
                 // The next millisecond has ids again; a clock that went back a little catches up.
@@ -89,37 +103,57 @@ impl Ids {
         }
         Err(last.into())
     }
+}
 
-    fn try_block(&self, now: UnixMillis, count: u16) -> Result<u64, MintError> {
-        let mut mint = self
-            .shared
-            .mint
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        mint.block(now, count)
+impl Leased {
+    /// The outer error ends the caller's patience, the inner does not.
+    fn block(&mut self, now: UnixMillis, count: u16) -> Result<Result<u64, MintError>, IdError> {
+        if now >= self.until {
+            return Err(IdError::LeaseLost);
+        }
+        Ok(self.mint.block(now, count))
     }
 }
 
-async fn renew(shared: std::sync::Weak<Shared>, ledger: Ledger, worker: u16, holder: String) {
+fn lock(leased: &Mutex<Leased>) -> MutexGuard<'_, Leased> {
+    leased.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn lease(ledger: &Ledger, holder: &str, terms: Terms) -> Result<Leased, IdError> {
+    let before = crate::now();
+    let leased = ledger.lease_worker(holder, before, terms.life_ms()).await?;
+    let (worker, not_before) = leased.ok_or(IdError::NoWorker)?;
+    Ok(Leased {
+        worker,
+        mint: Mint::new(worker, not_before),
+        until: before.plus_ms(terms.life_ms()),
+    })
+}
+
+/// Renews the lease; if it is lost, minting stops until another number is leased.
+async fn keep(leased: Weak<Mutex<Leased>>, ledger: Ledger, holder: String, terms: Terms) {
     loop {
-        tokio::time::sleep(RENEW_EVERY).await;
-        let Some(shared) = shared.upgrade() else {
+        tokio::time::sleep(terms.renew_every).await;
+        let Some(leased) = leased.upgrade() else {
             return;
         };
+        let worker = lock(&leased).worker;
         let before = crate::now();
-        match ledger.renew_worker(worker, &holder, LEASE_MS).await {
-            Ok(true) => {
-                shared
-                    .leased_until
-                    .store(before.plus_ms(LEASE_MS).0, Ordering::Relaxed);
-            }
+        match ledger
+            .renew_worker(worker, &holder, before, terms.life_ms())
+            .await
+        {
+            Ok(true) => lock(&leased).until = before.plus_ms(terms.life_ms()),
             Ok(false) => {
+                lock(&leased).until = UnixMillis(0);
                 tracing::error!(
                     worker,
-                    "The lease of the worker number is lost; minting stops"
+                    "The worker number was lost; no ids until another is had"
                 );
-                shared.leased_until.store(0, Ordering::Relaxed);
-                return;
+                match lease(&ledger, &holder, terms).await {
+                    Ok(another) => *lock(&leased) = another,
+                    Err(error) => tracing::error!(%error, "No other worker number was had"),
+                }
             }
             Err(error) => tracing::warn!(worker, %error, "The worker number was not renewed"),
         }

@@ -5,6 +5,7 @@
 //!
 //! Instants are Unix milliseconds; "now" in SQL is the database's clock.
 
+mod accept;
 mod accounts;
 mod audit;
 mod changes;
@@ -16,6 +17,7 @@ mod leases;
 mod orders;
 mod outbox;
 mod payments;
+mod pool;
 mod rebuild;
 mod refuse;
 mod rows;
@@ -33,22 +35,23 @@ pub use leases::{Granted, LeaseRow, Slot, Wanted};
 pub use orders::OrderRow;
 pub use outbox::{Freed, Release};
 pub use payments::{PaymentRow, StartPayment};
+pub use pool::CONNECTIONS_MAX;
 pub use rebuild::{Count, CountedOrder, RebuildLock, Watched, stock_state};
 pub use refuse::Refused;
 pub use sales::{NewSale, SaleRow};
 
+use crate::guard::{BreakerState, Shed};
 use kernel::time::UnixMillis;
-use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
+use pool::Pool;
 use sqlx::pool::PoolConnection;
 use sqlx::{Executor, MySql, MySqlConnection, Transaction};
 use std::time::Duration;
+use tokio::time::timeout;
 
-/// Connections to MySQL this process opens at most.
-pub const CONNECTIONS_MAX: u32 = 16;
-/// How long a request waits for a free connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often a transaction that lost a deadlock is tried again.
 const DEADLOCK_RETRIES: u32 = 10;
+/// How long a transaction may take: one on a connection that hangs ends too.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Numbers by which MySQL and MariaDB say that they cannot serve anybody now.
 const AWAY: [u16; 33] = [
@@ -68,6 +71,9 @@ pub enum LedgerError {
     /// The database is away or refused the statement.
     #[error("the database did not answer as it should")]
     Database(#[from] sqlx::Error),
+    /// The guard did not let the call through, or gave it up.
+    #[error("the call to the database was given up")]
+    Shed(#[from] Shed),
     /// The migrations could not be applied.
     #[error("the database could not be migrated")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -100,8 +106,10 @@ impl LedgerError {
         use sqlx::Error::{
             BeginFailed, Io, PoolClosed, PoolTimedOut, Protocol, Tls, WorkerCrashed,
         };
-        let Self::Database(error) = self else {
-            return false;
+        let error = match self {
+            Self::Shed(_) => return true,
+            Self::Database(error) => error,
+            _ => return false,
         };
         match error {
             Io(_) | Tls(_) | Protocol(_) | PoolTimedOut | PoolClosed | WorkerCrashed
@@ -133,36 +141,36 @@ type Result<T, E = LedgerError> = std::result::Result<T, E>;
 /// A pool of connections to the database.
 #[derive(Clone, Debug)]
 pub struct Ledger {
-    pool: MySqlPool,
+    pool: Pool,
 }
 
 impl Ledger {
     /// Connects to `mysql://user:password@host:port/database`.
     pub async fn connect(url: &str) -> Result<Self> {
-        let options: MySqlConnectOptions = url.parse()?;
-        let pool = MySqlPoolOptions::new()
-            .max_connections(CONNECTIONS_MAX)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .test_before_acquire(false)
-            .after_connect(|connection, _| Box::pin(prepare(connection)))
-            .connect_with(options)
-            .await?;
+        let pool = Pool::connect(url).await?;
         Ok(Self { pool })
     }
 
     /// Applies the migrations that this database has not seen.
     pub async fn migrate(&self) -> Result<()> {
-        Ok(sqlx::migrate!("../migrations").run(&self.pool).await?)
+        Ok(sqlx::migrate!("../migrations")
+            .run(self.pool.unguarded())
+            .await?)
     }
 
     /// A connection: every statement passes here or through [`Self::begin`].
     async fn connection(&self) -> Result<PoolConnection<MySql>> {
-        Ok(self.pool.acquire().await?)
+        self.pool.connection().await
     }
 
     /// A transaction; dropped without a commit, it is rolled back.
     async fn begin(&self) -> Result<Transaction<'static, MySql>> {
-        Ok(self.pool.begin().await?)
+        self.pool.begin().await
+    }
+
+    /// What the breaker does with calls at this moment.
+    pub fn breaker(&self) -> BreakerState {
+        self.pool.breaker()
     }
 
     /// The database's clock.
@@ -189,13 +197,17 @@ async fn prepare(connection: &mut MySqlConnection) -> std::result::Result<(), sq
 /// Runs a transaction again when it lost a deadlock. `work` opens and commits its own transaction
 /// and has no other effect.
 async fn retry<T, F: Future<Output = Result<T>>>(mut work: impl FnMut() -> F) -> Result<T> {
+    let mut attempt = async || {
+        let done = timeout(TRANSACTION_TIMEOUT, work()).await;
+        done.unwrap_or(Err(Shed::Slow("mysql").into()))
+    };
     for _ in 1..DEADLOCK_RETRIES {
-        match work().await {
+        match attempt().await {
             Err(error) if error.is_deadlock() => tokio::time::sleep(Duration::from_millis(2)).await,
             result => return result,
         }
     }
-    work().await
+    attempt().await
 }
 
 /// Turns a write that touched another number of rows than `expected` into an error.
@@ -228,6 +240,7 @@ mod tests {
             (sqlx::Error::PoolClosed.into(), true),
             (sqlx::Error::WorkerCrashed.into(), true),
             (sqlx::Error::Protocol(String::new()).into(), true),
+            (Shed::Open("mysql").into(), true),
             (sqlx::Error::RowNotFound.into(), false),
             (corrupt("a row"), false),
             (must_touch("a write", 1, 0).unwrap_err(), false),

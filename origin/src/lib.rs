@@ -6,7 +6,10 @@
 //! Rooms, in the order an order passes them. Each is a library that the program, the operator's
 //! command line and the tests link alike.
 
+pub mod guard;
 pub mod settings;
+
+pub mod fail_points;
 
 pub mod invariants;
 

@@ -54,6 +54,7 @@ async fn main() -> ExitCode {
                 .unwrap_or_else(|_| format!("info,{}", origin::queue::LOG_FILTER).into()),
         )
         .init();
+    let _fail_points = origin::fail_points::heed_environment();
     match run(&arguments.roles).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -14,9 +14,10 @@ pub use dead_letters::DeadLetter;
 pub use lanes::LaneMessage;
 pub use orders::{BATCH_MAX, Delivery, Receipt, keeping};
 
+use crate::guard::{BreakerState, Guard, Limits, Shed};
 use crate::settings::StoreSettings;
 use async_nats::HeaderMap;
-use async_nats::jetstream::context::PublishErrorKind;
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::{self, Context};
 use std::time::Duration;
 
@@ -25,6 +26,15 @@ pub const LOG_FILTER: &str = "async_nats=warn";
 
 /// How long a publisher waits for JetStream's acknowledgement.
 const ACK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the client leaves a server alone that it could not connect to.
+const RECONNECT_MAX: Duration = Duration::from_millis(250);
+/// Publishing is guarded: it is what shoppers wait for.
+const LIMITS: Limits = Limits {
+    in_flight: 512,
+    waiting: 1_024,
+    wait: Duration::from_millis(100),
+    time: Duration::from_millis(2_500),
+};
 
 /// Why the queue did not take or give messages. A time-out is unknown: repeat with the same id.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +42,24 @@ const ACK_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct QueueError {
     what: &'static str,
     source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl From<Shed> for QueueError {
+    fn from(shed: Shed) -> Self {
+        failed("publish")(shed)
+    }
+}
+
+impl QueueError {
+    /// Whether the queue did not answer; a refusal is an answer.
+    fn is_away(&self) -> bool {
+        let error = self.source.downcast_ref::<PublishError>();
+        let kind = error.map(PublishError::kind);
+        matches!(
+            kind,
+            Some(PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe)
+        )
+    }
 }
 
 fn failed<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
@@ -53,6 +81,7 @@ pub struct Queue {
     prefix: String,
     bytes_max: i64,
     replicas: usize,
+    guard: Guard,
 }
 
 impl Queue {
@@ -61,6 +90,10 @@ impl Queue {
         let client = async || {
             async_nats::ConnectOptions::new()
                 .connection_timeout(Duration::from_secs(2))
+                .reconnect_delay_callback(|attempts| match attempts {
+                    0 | 1 => Duration::ZERO,
+                    _ => RECONNECT_MAX,
+                })
                 .connect(&settings.nats_url.0)
                 .await
                 .map_err(failed("connect"))
@@ -75,15 +108,26 @@ impl Queue {
             prefix: settings.stream_prefix.clone(),
             bytes_max: i64::try_from(settings.stream_bytes_max).unwrap_or(i64::MAX),
             replicas: usize::from(settings.stream_replicas),
+            guard: Guard::new("nats", LIMITS),
         };
         queue.make_streams().await?;
         Ok(queue)
     }
 
-    /// Whether the queue answers.
+    /// What the breaker does with calls to publish at this moment.
+    pub fn breaker(&self) -> BreakerState {
+        self.guard.state()
+    }
+
+    /// Whether the queue answers and can take orders. A stream that is gone is no reason to say no:
+    /// it is made again.
     pub async fn ping(&self) -> Result<()> {
         let stream = self.publisher.get_stream(self.orders_stream().name);
-        stream.await.map(drop).map_err(failed("find the stream"))
+        match stream.await {
+            Ok(_) => Ok(()),
+            Err(error) if streams::is_missing(&error.kind()) => self.make_streams().await,
+            Err(error) => Err(failed("find the stream")(error)),
+        }
     }
 
     /// Publishes one message and waits for the receipt. Where no stream takes it, all are made and

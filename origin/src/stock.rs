@@ -4,6 +4,7 @@
 //! be repeated; it counts only on the server that the sale was counted on. This room alone calls
 //! `lua/stock`.
 
+mod connection;
 mod link;
 mod reply;
 
@@ -12,20 +13,17 @@ mod count;
 mod tally;
 
 pub use change::Withdrawn;
+pub use connection::Connection;
 pub use count::Switched;
 pub use tally::{Reservation, Tally, UndecidedBacklog};
 
+use crate::guard::{BreakerState, Shed};
 use crate::ledger::Admitted;
 use kernel::ids::{AccountId, LeaseId, OrderId, SaleId};
 use kernel::time::UnixMillis;
 use link::Link;
-use redis::Script;
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{ErrorKind, Script, ServerErrorKind};
 use std::sync::LazyLock;
-use std::time::Duration;
-
-/// How long sessions and codes wait for Redis.
-const RESPONSE_TIMEOUT: Duration = Duration::from_millis(500);
 
 static PLACE: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("../../lua/stock/place.lua")));
@@ -41,22 +39,48 @@ static STATE: LazyLock<Script> =
 /// Why Redis did not do what it was asked. The outcome is unknown: repeat with the same ids.
 #[derive(Debug, thiserror::Error)]
 pub enum StockError {
-    /// Redis is away or slow.
+    /// Redis is away or slow, or refused the call.
     #[error("Redis did not answer as it should")]
-    Redis(#[from] redis::RedisError),
+    Redis(#[source] redis::RedisError),
+    /// The guard did not let the call through, or gave it up.
+    #[error("the call to Redis was given up")]
+    Shed(#[from] Shed),
     /// A script answered what it never answers.
     #[error("a script answered `{0}`")]
     Reply(String),
 }
 
+impl From<redis::RedisError> for StockError {
+    fn from(error: redis::RedisError) -> Self {
+        connection::shed_in(&error).map_or(Self::Redis(error), Self::Shed)
+    }
+}
+
+impl StockError {
+    /// Whether Redis cannot serve anybody now, or was not asked; an answer that refuses is none.
+    pub fn is_away(&self) -> bool {
+        use ServerErrorKind::{BusyLoading, ClusterDown, MasterDown, ReadOnly};
+        match self {
+            Self::Redis(error) => {
+                // A replica takes no writes.
+                let closed =
+                    [BusyLoading, ClusterDown, MasterDown, ReadOnly].map(ErrorKind::Server);
+                error.is_io_error()
+                    || error.is_unrecoverable_error()
+                    || closed.contains(&error.kind())
+            }
+            Self::Shed(_) => true,
+            Self::Reply(_) => false,
+        }
+    }
+}
+
 type Result<T, E = StockError> = std::result::Result<T, E>;
 
-/// Connections to Redis, shared and re-made when they break: one for the scripts, one for what the
-/// accounts keep there.
+/// The connection to Redis, shared, guarded and made anew when it breaks.
 #[derive(Clone)]
 pub struct Stock {
     link: Link,
-    connection: ConnectionManager,
 }
 
 impl std::fmt::Debug for Stock {
@@ -159,19 +183,18 @@ fn key(sale: SaleId, part: &str) -> String {
 impl Stock {
     /// Connects to `redis://host:port`.
     pub async fn connect(url: &str) -> Result<Self> {
-        let config = ConnectionManagerConfig::new()
-            .set_number_of_retries(2)
-            .set_connection_timeout(Some(Duration::from_secs(2)))
-            .set_response_timeout(Some(RESPONSE_TIMEOUT));
-        let client = redis::Client::open(url)?;
-        let link = Link::open(client.clone()).await?;
-        let connection = ConnectionManager::new_with_config(client, config).await?;
-        Ok(Self { link, connection })
+        let link = Link::open(redis::Client::open(url)?).await?;
+        Ok(Self { link })
     }
 
     /// The connection, for the rooms that keep sessions and codes in the same Redis.
-    pub fn connection(&self) -> ConnectionManager {
-        self.connection.clone()
+    pub fn connection(&self) -> Connection {
+        Connection::new(self.link.clone())
+    }
+
+    /// What the breaker does with calls at this moment.
+    pub fn breaker(&self) -> BreakerState {
+        self.link.breaker()
     }
 
     /// Makes a sale `open`, `paused` or `closed`; false if Redis is of another epoch, or is counted

@@ -3,10 +3,10 @@
 
 use crate::shop::eventually;
 use futures::{StreamExt, stream};
+use hmac::{Hmac, KeyInit, Mac};
 use kernel::ids::{AccountId, ItemId, OrderId, SaleId};
 use kernel::keys::PopKeys;
 use kernel::lease::{LeaseGrant, LeaseRequest};
-use kernel::order::OrderState;
 use kernel::pop_signature::{
     CLIENT_HEADER, NONCE_HEADER, POP_HEADER, SIGNATURE_HEADER, Signed, TIME_HEADER, signature,
 };
@@ -19,6 +19,7 @@ use origin::sales::{SaleDraft, create, publish};
 use origin::settings::{AccountSettings, Secret, StoreSettings};
 use origin::stores::Stores;
 use serde_json::{Value, json};
+use sha2::Sha256;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -57,6 +58,7 @@ struct Origin {
     server: Server,
     /// Of its edge listener, if it has one.
     url: Option<String>,
+    webhooks: String,
 }
 
 /// A shopper who is signed in and has a token.
@@ -150,7 +152,7 @@ impl Backend {
 
     /// Starts another origin with these roles, and these settings beside the usual ones.
     pub fn start(&self, roles: &str, more: &[(&str, &str)]) {
-        let (ops, edge) = (ports::free().unwrap(), ports::free().unwrap());
+        let [ops, edge, webhooks] = [(); 3].map(|()| ports::free().unwrap());
         let local = |port: u16| format!("127.0.0.1:{port}");
         let settings = [
             ("MYSQL_URL", self.urls.mysql.clone()),
@@ -160,7 +162,7 @@ impl Backend {
             ("STREAM_BYTES_MAX", (8 << 20).to_string()),
             ("OPS_LISTEN", local(ops)),
             ("EDGE_LISTEN", local(edge)),
-            ("WEBHOOKS_LISTEN", local(ports::free().unwrap())),
+            ("WEBHOOKS_LISTEN", local(webhooks)),
             ("POPS", format!("{POP}:{}", "5a".repeat(32))),
             ("SESSION_KEY", hex::encode(SESSION_KEY)),
             ("PUBLIC_URL", "http://127.0.0.1:9".to_owned()),
@@ -192,7 +194,12 @@ impl Backend {
         let url = roles
             .contains("http")
             .then(|| format!("http://{}", local(edge)));
-        origins.push(Origin { server, url });
+        let webhooks = format!("http://{}/webhooks/sandbox", local(webhooks));
+        origins.push(Origin {
+            server,
+            url,
+            webhooks,
+        });
     }
 
     /// Every role in one origin.
@@ -213,15 +220,6 @@ impl Backend {
     /// Whether an origin has ended by itself.
     pub fn has_ended(&self, number: usize) -> bool {
         self.origins.lock().unwrap()[number].server.check().is_err()
-    }
-
-    pub fn log(&self, number: usize) -> String {
-        let log = self
-            .data
-            .path()
-            .join("logs")
-            .join(format!("origin-{number}.log"));
-        std::fs::read_to_string(log).unwrap_or_default()
     }
 
     pub fn data(&self) -> &std::path::Path {
@@ -411,6 +409,41 @@ impl Backend {
         }
     }
 
+    /// Runs SQL that no room of the origin has: to turn a clock, or to plant something.
+    pub async fn sql(&self, statement: String) -> u64 {
+        let pool = sqlx::mysql::MySqlPool::connect(&self.urls.mysql).await;
+        let pool = pool.unwrap();
+        let done = sqlx::query(sqlx::AssertSqlSafe(statement))
+            .execute(&pool)
+            .await;
+        pool.close().await;
+        done.unwrap().rows_affected()
+    }
+
+    /// What the provider tells of a payment, until an origin has taken it.
+    pub async fn webhook(&self, event: &Value) {
+        let body = event.to_string();
+        let time = origin::now().seconds();
+        let mut mac = Hmac::<Sha256>::new_from_slice(b"secret").unwrap();
+        mac.update(format!("{time}.{body}").as_bytes());
+        let signature = hex::encode(mac.finalize().into_bytes());
+        eventually("a webhook that is taken", async || {
+            let url = self
+                .origins
+                .lock()
+                .unwrap()
+                .last()
+                .unwrap()
+                .webhooks
+                .clone();
+            let request = self.client.post(url).body(body.clone());
+            let header = format!("t={time},v1={signature}");
+            let answer = request.header("sandbox-signature", header).send().await;
+            answer.is_ok_and(|answer| answer.status() == 204)
+        })
+        .await;
+    }
+
     /// Waits until every order that was answered with `202` has its row, and how many are live.
     pub async fn decided(&self, outcome: &Outcome) -> usize {
         let accepted = outcome.accepted.lock().unwrap().clone();
@@ -435,13 +468,7 @@ impl Backend {
             states.len(),
             started.elapsed()
         );
-        let live = states
-            .iter()
-            .filter(|state| **state == OrderState::PendingPayment);
-        let live = live.count();
-        let refused = states.iter().filter(|state| **state == OrderState::Refused);
-        assert_eq!(live + refused.count(), states.len(), "{states:?}");
-        live
+        states.iter().filter(|state| state.is_live()).count()
     }
 
     pub async fn row(&self, sale: SaleId) -> SaleRow {

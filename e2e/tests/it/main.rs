@@ -13,6 +13,7 @@ mod shop;
 
 mod away;
 mod bad_input;
+mod crash;
 mod crowd;
 mod disaster;
 mod origins;

@@ -3,10 +3,10 @@
 //! Invariant: a code is used once, and its tries are counted before it is compared.
 
 use super::{AccountError, field};
+use crate::stock::Connection;
 use kernel::session::{SigningKey, Ticket, sign_ticket, verify_ticket};
 use kernel::wire::{CodePurpose, CodeTicket};
 use redis::AsyncCommands;
-use redis::aio::ConnectionManager;
 use sha2::{Digest, Sha256};
 
 /// How long a code can be used, in seconds.
@@ -18,7 +18,7 @@ const TRIES_MAX: u32 = 5;
 
 #[derive(Clone)]
 pub(super) struct Codes {
-    redis: ConnectionManager,
+    redis: Connection,
     key: SigningKey,
 }
 
@@ -59,7 +59,7 @@ fn purpose_word(purpose: CodePurpose) -> &'static str {
 }
 
 impl Codes {
-    pub(super) fn new(redis: ConnectionManager, key: SigningKey) -> Self {
+    pub(super) fn new(redis: Connection, key: SigningKey) -> Self {
         Self { redis, key }
     }
 

@@ -5,13 +5,13 @@
 //! has run out.
 
 use super::AccountError;
+use crate::stock::Connection;
 use kernel::ids::AccountId;
 use kernel::session::{
     SESSION_COOKIE, SESSION_LIFE_SECONDS, Session, SigningKey, VerifyingKey, sign_session,
 };
 use kernel::time::UnixMillis;
 use redis::AsyncCommands;
-use redis::aio::ConnectionManager;
 
 /// How long somebody stays signed in.
 pub const SESSION_DAYS: i64 = 14;
@@ -34,7 +34,7 @@ pub struct OpenSession {
 /// Opens, renews and ends sessions.
 #[derive(Clone)]
 pub struct Sessions {
-    redis: ConnectionManager,
+    redis: Connection,
     key: SigningKey,
 }
 
@@ -53,7 +53,7 @@ fn account_key(account: AccountId) -> String {
 }
 
 impl Sessions {
-    pub(super) fn new(redis: ConnectionManager, key: SigningKey) -> Self {
+    pub(super) fn new(redis: Connection, key: SigningKey) -> Self {
         Self { redis, key }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Invariant: the shopper reads what to do; the chain of causes is logged once, here.
 
+use super::outage;
 use crate::accounts::AccountError;
 use crate::orders::{PlaceError, StatusError};
 use crate::payments::PayError;
@@ -51,12 +52,14 @@ impl From<ProblemKind> for Failure {
 
 /// A part of us is away: logged with its causes, answered with 503.
 fn unavailable(error: &(dyn Error + 'static)) -> Failure {
-    tracing::error!(
-        error,
-        "A request failed because a part of the system is away"
-    );
+    outage::log(error);
     let detail = "A part of the shop does not answer. Nothing is lost; please try again.";
-    Failure(Problem::new(ProblemKind::Unavailable, detail))
+    Failure(Problem::new(ProblemKind::Unavailable, detail).retry_after(outage::retry_after()))
+}
+
+/// More requests than we take on, or one that took too long.
+pub(super) fn overloaded(detail: &str) -> Failure {
+    Failure(Problem::new(ProblemKind::Unavailable, detail).retry_after(outage::retry_after()))
 }
 
 impl From<AccountError> for Failure {

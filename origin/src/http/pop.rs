@@ -2,7 +2,7 @@
 //!
 //! Invariant: what passes here was signed by a PoP we know, body and all, within 30 s.
 
-use super::answer::{Answer, Failure};
+use super::answer::{Answer, Failure, overloaded};
 use super::{Shared, body};
 use crate::ops::metrics::METRICS;
 use axum::body::Body;
@@ -16,6 +16,11 @@ use kernel::pop_signature::{
 };
 use kernel::problem::{Problem, ProblemKind};
 use kernel::time::UnixMillis;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a request may take before it is given up; the relay waits 10 s.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The PoP that signed this request.
 #[derive(Clone, Debug)]
@@ -44,16 +49,17 @@ pub(super) async fn authenticate(
         .with_label_values(&[route_of(request.uri().path())])
         .inc();
     let Ok(_permit) = origin.in_flight.try_acquire() else {
-        let problem = Problem::new(
-            ProblemKind::Unavailable,
-            "Too many requests at this moment.",
-        );
-        return Failure(problem).into_response();
+        METRICS.guard.shed("http", "busy");
+        return overloaded("Too many requests at this moment.").into_response();
     };
-    match checked(&origin, request).await {
-        Ok(request) => next.run(request).await,
-        Err(failure) => failure.into_response(),
-    }
+    let answer = async {
+        match checked(&origin, request).await {
+            Ok(request) => next.run(request).await,
+            Err(failure) => failure.into_response(),
+        }
+    };
+    let late = |_| overloaded("This took too long. Please try again.").into_response();
+    timeout(REQUEST_TIMEOUT, answer).await.unwrap_or_else(late)
 }
 
 /// The first two parts of a path: few enough to be a metric's label.

@@ -6,6 +6,7 @@
 
 use super::rows::{Entry, enter};
 use super::{Ledger, Result, corrupt, must_touch, retry};
+use crate::fail_points::pass;
 use kernel::ids::{SaleId, StockChangeId};
 use sqlx::MySqlConnection;
 
@@ -149,6 +150,7 @@ impl Ledger {
         );
         let told = told.execute(&mut *transaction).await?;
         must_touch("tell of a change", 1, told.rows_affected())?;
+        pass("units.counted").await;
         transaction.commit().await?;
         Ok(ended)
     }

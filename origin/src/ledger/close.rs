@@ -5,6 +5,7 @@
 
 use super::rows::{Entry, enter, push_ids};
 use super::{Ledger, Result, must_touch, retry};
+use crate::fail_points::pass;
 use kernel::ids::{AccountId, OrderId, SaleId};
 use kernel::money::Money;
 use kernel::order::OrderState;
@@ -128,6 +129,7 @@ impl Ledger {
         );
         let done = event.execute(&mut *transaction).await?;
         must_touch("record event", 1, done.rows_affected())?;
+        pass("settle.counted").await;
         transaction.commit().await?;
         Ok(settled)
     }
@@ -221,11 +223,7 @@ pub(super) async fn close(
         .push_bind(state.as_str())
         .push(" WHERE state = 'pending_payment' AND id IN ");
     push_ids(&mut query, closing.iter().map(|order| order.order));
-    let done = query
-        .build()
-        .persistent(false)
-        .execute(&mut *connection)
-        .await?;
+    let done = query.build().execute(&mut *connection).await?;
     must_touch("close orders", count, done.rows_affected())?;
 
     let mut by_account = BTreeMap::<u64, u32>::new();
@@ -274,6 +272,8 @@ pub(super) async fn close(
          FROM orders JOIN sales ON sales.id = orders.sale_id WHERE orders.id IN ",
     );
     push_ids(&mut query, closing.iter().map(|order| order.order));
-    let done = query.build().persistent(false).execute(connection).await?;
-    must_touch("write releases", count, done.rows_affected())
+    let done = query.build().execute(connection).await?;
+    must_touch("write releases", count, done.rows_affected())?;
+    pass("close.counted").await;
+    Ok(())
 }

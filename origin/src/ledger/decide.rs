@@ -4,17 +4,17 @@
 //! `once`, by the primary key. A batch is decided in one transaction; when anything in it is
 //! refused, it is rolled back and its orders are decided one by one.
 
+use super::accept::{Terms, insert_orders, terms, within_limit};
 use super::refuse::{Refused, write_release};
-use super::rows::{Entry, enter, insert, insert_or_change, push_ids};
-use super::sales::money;
+use super::rows::push_ids;
 use super::{Ledger, Result, corrupt, retry};
+use crate::fail_points::pass;
 use kernel::ids::{AccountId, LeaseId, OrderId, SaleId};
-use kernel::money::Money;
 use kernel::order::OrderState;
 use kernel::time::UnixMillis;
 use serde::{Deserialize, Serialize};
-use sqlx::{MySqlConnection, QueryBuilder};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use sqlx::QueryBuilder;
+use std::collections::{HashMap, HashSet};
 
 /// How often an order is tried that finds neither room nor, a moment later, a reason to refuse it.
 const TURNS_MAX: u32 = 20;
@@ -72,20 +72,6 @@ impl Decided {
                 expires_at: terms.expires_at(),
             });
         }
-    }
-}
-
-struct Terms {
-    epoch: u64,
-    limit: u32,
-    price: Money,
-    payment_seconds: u32,
-    now: UnixMillis,
-}
-
-impl Terms {
-    fn expires_at(&self) -> UnixMillis {
-        self.now.plus_seconds(i64::from(self.payment_seconds))
     }
 }
 
@@ -175,6 +161,7 @@ impl Ledger {
             return Ok(None);
         }
         insert_orders(&mut transaction, orders, &terms).await?;
+        pass("decide.inserted").await;
         let units: u32 = orders.iter().map(|order| order.quantity).sum();
         let reserved = sqlx::query!(
             "UPDATE sales SET reserved = reserved + ?, version = version + 1
@@ -187,6 +174,7 @@ impl Ledger {
         if reserved.execute(&mut *transaction).await?.rows_affected() != 1 {
             return Ok(None);
         }
+        pass("decide.counted").await;
         transaction.commit().await?;
         Ok(Some(terms))
     }
@@ -222,102 +210,4 @@ impl Ledger {
         }
         Err(corrupt("an order that is neither accepted nor refused"))
     }
-}
-
-async fn terms(connection: &mut MySqlConnection, sale: SaleId) -> Result<Terms> {
-    let row = sqlx::query!(
-        r#"SELECT epoch, limit_per_account, price_minor, currency, payment_seconds,
-                  CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) AS "now_ms!: i64"
-           FROM sales WHERE id = ?"#,
-        sale.0
-    );
-    let row = row.fetch_optional(connection).await?;
-    let row =
-        row.ok_or_else(|| corrupt(format!("orders for sale {sale}, which does not exist")))?;
-    Ok(Terms {
-        epoch: row.epoch,
-        limit: row.limit_per_account,
-        price: money(row.price_minor, &row.currency)?,
-        payment_seconds: row.payment_seconds,
-        now: UnixMillis(row.now_ms),
-    })
-}
-
-/// Adds the units to those the accounts hold, and says whether all are within the limit. The rows
-/// stay locked, in the order of the accounts, so that two deciders do not wait for each other.
-async fn within_limit(
-    connection: &mut MySqlConnection,
-    sale: SaleId,
-    orders: &[&Admitted],
-    limit: u32,
-) -> Result<bool> {
-    let mut units = BTreeMap::<u64, u32>::new();
-    for order in orders {
-        *units.entry(order.account_id.0).or_default() += order.quantity;
-    }
-    let rows: Vec<(u64, u32)> = units.into_iter().collect();
-    insert_or_change(
-        connection,
-        "INSERT INTO sale_accounts (sale_id, account_id, units) ",
-        &rows,
-        |mut row, (account, units)| {
-            row.push_bind(sale.0).push_bind(*account).push_bind(*units);
-        },
-        " ON DUPLICATE KEY UPDATE units = units + VALUES(units)",
-    )
-    .await?;
-
-    let mut query = QueryBuilder::new("SELECT COUNT(*) FROM sale_accounts WHERE sale_id = ");
-    query
-        .push_bind(sale.0)
-        .push(" AND units > ")
-        .push_bind(limit)
-        .push(" AND account_id IN ");
-    push_ids(&mut query, rows.iter().map(|(account, _)| *account));
-    let (over,): (i64,) = query.build_query_as().fetch_one(connection).await?;
-    Ok(over == 0)
-}
-
-async fn insert_orders(
-    connection: &mut MySqlConnection,
-    orders: &[&Admitted],
-    terms: &Terms,
-) -> Result<()> {
-    let amounts: Option<Vec<Money>> = orders
-        .iter()
-        .map(|order| terms.price.times(order.quantity))
-        .collect();
-    let amounts = amounts.ok_or_else(|| corrupt("an amount that does not fit"))?;
-    let rows: Vec<_> = orders.iter().zip(amounts).collect();
-    let expires_at = terms.expires_at();
-    insert(
-        connection,
-        "INSERT INTO orders (id, sale_id, account_id, lease_id, quantity, amount_minor, currency,
-                             state, created_at_ms, expires_at_ms) ",
-        &rows,
-        |mut row, (order, amount)| {
-            row.push_bind(order.order_id.0)
-                .push_bind(order.sale_id.0)
-                .push_bind(order.account_id.0)
-                .push_bind(order.lease_id.0)
-                .push_bind(order.quantity)
-                .push_bind(amount.amount_minor)
-                .push_bind(amount.currency.to_string())
-                .push_bind(OrderState::PendingPayment.as_str())
-                .push_bind(order.admitted_at_ms.0)
-                .push_bind(expires_at.0);
-        },
-    )
-    .await?;
-    let entries: Vec<Entry> = orders
-        .iter()
-        .map(|order| Entry {
-            sale: order.sale_id.0,
-            order: Some(order.order_id.0),
-            source: "available",
-            target: "reserved",
-            units: order.quantity,
-        })
-        .collect();
-    enter(connection, &entries).await
 }

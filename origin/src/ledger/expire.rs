@@ -6,6 +6,7 @@
 use super::close::{Closing, close};
 use super::rows::push_ids;
 use super::{Ledger, Result, retry};
+use crate::fail_points::pass;
 use kernel::ids::{OrderId, SaleId};
 use kernel::order::OrderState;
 use sqlx::{MySqlConnection, QueryBuilder};
@@ -42,6 +43,9 @@ impl Ledger {
         let expired = rows.len();
         expire_rows(&mut transaction, rows).await?;
         transaction.commit().await?;
+        if expired > 0 {
+            pass("close.committed").await;
+        }
         Ok(expired)
     }
 
@@ -56,7 +60,6 @@ impl Ledger {
         push_ids(&mut query, orders.iter().map(|order| order.0));
         let pending: Vec<(u64,)> = query
             .build_query_as()
-            .persistent(false)
             .fetch_all(&mut *self.connection().await?)
             .await?;
         Ok(Expired {
@@ -74,11 +77,8 @@ impl Ledger {
         );
         push_ids(&mut query, orders.iter().map(|order| order.0));
         query.push(" FOR UPDATE SKIP LOCKED");
-        let rows: Vec<(u64, u64, u64, u32)> = query
-            .build_query_as()
-            .persistent(false)
-            .fetch_all(&mut *transaction)
-            .await?;
+        let rows: Vec<(u64, u64, u64, u32)> =
+            query.build_query_as().fetch_all(&mut *transaction).await?;
         let expired = rows.len();
         let closing = |(order, sale, account, units)| Closing {
             order,
@@ -88,6 +88,9 @@ impl Ledger {
         };
         expire_rows(&mut transaction, rows.into_iter().map(closing).collect()).await?;
         transaction.commit().await?;
+        if expired > 0 {
+            pass("close.committed").await;
+        }
         Ok(expired)
     }
 }

@@ -72,7 +72,6 @@ impl Ledger {
         push_ids(&mut query, ids.into_iter());
         let rows: Vec<RawItem> = query
             .build_query_as()
-            .persistent(false)
             .fetch_all(&mut *self.connection().await?)
             .await?;
         let item = |raw: RawItem| {

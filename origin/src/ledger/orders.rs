@@ -169,7 +169,6 @@ impl Ledger {
         super::rows::push_ids(&mut query, ids.iter().map(|id| id.0));
         let rows: Vec<(u64,)> = query
             .build_query_as()
-            .persistent(false)
             .fetch_all(&mut *self.connection().await?)
             .await?;
         Ok(rows.into_iter().map(|(id,)| OrderId(id)).collect())

@@ -61,7 +61,6 @@ impl Ledger {
         push_ids(&mut query, ids.iter().copied());
         query
             .build()
-            .persistent(false)
             .execute(&mut *self.connection().await?)
             .await?;
         Ok(())

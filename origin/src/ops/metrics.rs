@@ -3,8 +3,10 @@
 //! Invariant: a label has few values; no id of a person or an order is ever one.
 
 mod audit;
+mod guard;
 
 pub use audit::AuditGauges;
+pub use guard::GuardMetrics;
 
 use prometheus::{IntCounterVec, Opts, Registry, TextEncoder};
 use std::sync::LazyLock;
@@ -26,6 +28,8 @@ pub struct Metrics {
     pub audit: AuditGauges,
     /// Messages put among the dead letters, by `cause`: any at all is worth an alert.
     pub dead_letters: IntCounterVec,
+    /// What the guards of the stores tell.
+    pub guard: GuardMetrics,
     orders_decided: IntCounterVec,
 }
 
@@ -66,6 +70,7 @@ impl Metrics {
                 "outcome",
             ),
             audit: AuditGauges::register(&registry),
+            guard: GuardMetrics::register(&registry),
             registry,
         }
     }

@@ -5,6 +5,7 @@
 //! in between leaves a sale that admits nobody, and is begun again.
 
 use super::metrics::METRICS;
+use crate::fail_points::pass;
 use crate::ledger::{Ledger, LedgerError, Watched, stock_state};
 use crate::queue::Queue;
 use crate::stock::{Level, Stock, StockError, Switched};
@@ -65,9 +66,13 @@ pub async fn rebuild(
         return Ok(Rebuilt::Busy);
     };
     let in_redis = stock.hold_back(sale).await?;
+    pass("rebuild.held-back").await;
     drain(stock, queue, sale).await;
     let count = ledger.count(sale, in_redis).await?;
-    match stock.switch(&count).await? {
+    pass("rebuild.counted").await;
+    let switched = stock.switch(&count).await?;
+    pass("rebuild.switched").await;
+    match switched {
         Switched::Yes => Ok(Rebuilt::Yes {
             epoch: count.epoch,
             available: count.available,

@@ -4,10 +4,12 @@
 //! order taken off the list of undecided ones. MySQL away, nothing is fetched and nothing counts.
 
 use super::poison;
+use crate::fail_points::pass;
 use crate::ledger::{Admitted, Decided, LedgerError, Refused};
 use crate::ops::metrics::METRICS;
 use crate::queue::{Delivery, keeping};
 use crate::stores::Stores;
+use futures::{StreamExt, stream};
 use kernel::ids::{OrderId, SaleId};
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -18,6 +20,8 @@ const RECONNECT_AFTER: Duration = Duration::from_millis(500);
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// How long an order is put off that cannot be decided now.
 const PUT_OFF: Duration = Duration::from_secs(1);
+/// Sales whose orders are decided at the same time: they share no row.
+const SALES_AT_ONCE: usize = 8;
 /// An order delivered as often as this runs alone, and is poison if it fails.
 const SUSPECT_AFTER: u64 = 5;
 
@@ -60,9 +64,11 @@ async fn decide_batch(stores: &Stores, batch: Vec<Delivery>) {
                 Err(error) => unreadable.push((delivery, error)),
             }
         }
-        for (sale, orders) in by_sale {
-            decide_orders(stores, sale, &orders).await;
-        }
+        stream::iter(by_sale)
+            .for_each_concurrent(SALES_AT_ONCE, async |(sale, orders)| {
+                decide_orders(stores, sale, &orders).await;
+            })
+            .await;
         for (delivery, error) in unreadable {
             poison::bury_unreadable(stores, delivery, &error).await;
         }
@@ -112,6 +118,7 @@ async fn decide_alone(stores: &Stores, order: &Order<'_>) {
 async fn attempt(stores: &Stores, sale: SaleId, orders: &[Order<'_>]) -> Result<(), LedgerError> {
     let admitted: Vec<Admitted> = orders.iter().map(|order| order.admitted.clone()).collect();
     let decided = answered(|| stores.ledger.decide(sale, &admitted)).await?;
+    pass("decide.committed").await;
     finish(stores, sale, &decided, orders).await;
     Ok(())
 }
@@ -173,6 +180,7 @@ async fn finish(stores: &Stores, sale: SaleId, decided: &Decided, orders: &[Orde
         }
         done.push(id);
     }
+    pass("decide.acknowledged").await;
     if let Err(error) = stores.stock.decided(sale, &done).await {
         // The timers find the rows and clear the list.
         tracing::warn!(sale.id = %sale, %error, "Decided orders stay on the undecided list");

@@ -6,6 +6,7 @@
 
 use super::prices::Prices;
 use super::status::{self, StatusError, queued};
+use crate::fail_points::pass;
 use crate::ledger::LedgerError;
 use crate::queue::QueueError;
 use crate::stock::{Held, Hold, StockError};
@@ -58,10 +59,12 @@ pub async fn place(
     };
     match stores.stock.hold(hold).await? {
         Held::Yes(admitted) => {
+            pass("place.held").await;
             stores
                 .queue
                 .publish(&admitted, &admitted.order_id.to_string())
                 .await?;
+            pass("place.published").await;
             let price = prices
                 .of(stores, token.sale)
                 .await?

@@ -4,6 +4,7 @@
 //! change; a row
 //! leaves the outbox after Redis has answered.
 
+use crate::fail_points::pass;
 use crate::ledger::{Freed, Release};
 use crate::sales::finish_changes;
 use crate::stock::{Released, Stock, StockError};
@@ -54,6 +55,7 @@ pub async fn release_all(stores: &Stores) -> Result<(), Failure> {
                 done.push(row.id);
             }
         }
+        pass("release.told").await;
         stores.ledger.released(&done).await?;
     }
 }

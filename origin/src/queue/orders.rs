@@ -111,7 +111,8 @@ impl Queue {
         headers.insert("Nats-Msg-Id", id);
         let subject = format!("{}.orders.{}", self.prefix, admitted.sale_id);
         let payload = serde_json::to_vec(admitted).map_err(failed("write a message"))?;
-        self.send(subject, headers, payload).await
+        let sent = self.send(subject, headers, payload);
+        self.guard.call(QueueError::is_away, sent).await
     }
 
     pub(super) async fn decider(&self) -> Result<PullConsumer> {

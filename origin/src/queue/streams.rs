@@ -92,27 +92,25 @@ impl Queue {
             self.lanes_stream(),
         ];
         for config in streams {
-            make(&self.consumer, &config).await?;
+            let stream = self.stream(&config).await?;
+            update(&self.consumer, &config, &stream.cached_info().config).await?;
         }
         Ok(())
     }
 
     /// A stream that is there now, whether or not it was.
-    pub(super) async fn stream(&self, config: &Config) -> Result<Stream> {
-        make(&self.consumer, config).await
+    pub(super) async fn stream(&self, wanted: &Config) -> Result<Stream> {
+        match self.consumer.get_stream(&wanted.name).await {
+            Err(error) if is_missing(&error.kind()) => {
+                let made = self.consumer.create_stream(wanted.clone()).await;
+                made.map_err(failed("make a stream"))
+            }
+            found => found.map_err(failed("find a stream")),
+        }
     }
 }
 
-async fn make(context: &Context, wanted: &Config) -> Result<Stream> {
-    let found = match context.get_stream(&wanted.name).await {
-        Ok(stream) => stream,
-        Err(error) if is_missing(&error.kind()) => {
-            let made = context.create_stream(wanted.clone()).await;
-            return made.map_err(failed("make a stream"));
-        }
-        Err(error) => return Err(failed("find a stream")(error)),
-    };
-    let has = &found.cached_info().config;
+async fn update(context: &Context, wanted: &Config, has: &Config) -> Result<()> {
     // What the server adds by itself is kept as it is.
     let updated = Config {
         subjects: wanted.subjects.clone(),
@@ -130,10 +128,10 @@ async fn make(context: &Context, wanted: &Config) -> Result<Stream> {
         update.map_err(|error| cannot_update(&wanted.name, &error))?;
         tracing::info!(stream = wanted.name, "A stream's configuration was changed");
     }
-    Ok(found)
+    Ok(())
 }
 
-fn is_missing(kind: &GetStreamErrorKind) -> bool {
+pub(super) fn is_missing(kind: &GetStreamErrorKind) -> bool {
     let GetStreamErrorKind::JetStream(error) = kind else {
         return false;
     };

@@ -4,6 +4,7 @@
 //! reservation of nobody's; units added come into Redis after MySQL has committed them. A change
 //! that broke off is finished by the outboxes.
 
+use crate::fail_points::pass;
 use crate::ids::{IdError, Ids};
 use crate::ledger::{Direction, Ended, Ledger, LedgerError, StockChange};
 use crate::sales::UNITS_MAX;
@@ -92,11 +93,14 @@ async fn finish(ledger: &Ledger, stock: &Stock, change: &StockChange) -> Result<
     }
     for _ in 0..TRIES_MAX {
         match stock.withdraw(change.sale, change.id, change.units).await? {
-            Withdrawn::Held { epoch } => match ledger.withdraw_units(change, epoch).await? {
-                Ended::Done => return Ok(()),
-                Ended::Refused => return Err(UnitsError::Refused),
-                Ended::HoldAgain => {}
-            },
+            Withdrawn::Held { epoch } => {
+                pass("units.held").await;
+                match ledger.withdraw_units(change, epoch).await? {
+                    Ended::Done => return Ok(()),
+                    Ended::Refused => return Err(UnitsError::Refused),
+                    Ended::HoldAgain => {}
+                }
+            }
             Withdrawn::Short(available) => {
                 ledger.refuse_change(change).await?;
                 return Err(UnitsError::Short(available));

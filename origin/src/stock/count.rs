@@ -5,6 +5,7 @@
 
 use super::link::Live;
 use super::{Stock, StockError, key};
+use crate::fail_points::pass;
 use crate::ledger::{Count, CountedOrder};
 use kernel::ids::{AccountId, SaleId};
 use redis::Script;
@@ -68,6 +69,7 @@ impl Stock {
         let accounts = self.stage(&live, part("accounts"), &count.accounts, epoch, holder);
         let accounts = accounts.await?;
 
+        pass("rebuild.staged").await;
         let mut call = SWITCH.prepare_invoke();
         for part in ["", ":slots", ":held", ":accounts", ":changes", ":undecided"] {
             call.key(key(count.sale, part));

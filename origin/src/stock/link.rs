@@ -1,11 +1,13 @@
-//! The connection that scripts run on, and which server it leads to.
+//! The connection to Redis, and which server it leads to.
 //!
 //! Invariant: a script tells the sale's hash which server it runs on, by an identity that was read
 //! on this very connection before its first script. A sale that was counted on another server, or
-//! on this one before it restarted or was promoted, admits nobody by it.
+//! on this one before it restarted or was promoted, admits nobody by it. Every call passes the
+//! guard, those that make a connection too.
 
 use super::StockError;
 use super::reply::Reply;
+use crate::guard::{BreakerState, Guard, Limits, Shed};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ScriptInvocation};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
@@ -13,12 +15,20 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 /// How long a connection may take to be made.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long a script may take before its outcome counts as unknown.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// How often a standing connection is asked whether its server is still the same: a replica that
 /// was promoted, or a primary that was replaced below us, keeps its connections.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
+
+/// Scripts are short, and Redis runs one after the other: more at the same time only wait there.
+const LIMITS: Limits = Limits {
+    in_flight: 256,
+    waiting: 1_024,
+    wait: Duration::from_millis(100),
+    time: Duration::from_millis(900),
+};
 
 /// Which server this is: its run id and its replication id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +55,7 @@ pub(super) struct Link {
 
 struct Shared {
     client: Client,
+    guard: Guard,
     live: RwLock<Option<Live>>,
     connecting: Mutex<()>,
 }
@@ -54,6 +65,7 @@ impl Link {
     pub(super) async fn open(client: Client) -> Result<Self, StockError> {
         let shared = Arc::new(Shared {
             client,
+            guard: Guard::new("redis", LIMITS),
             live: RwLock::new(None),
             connecting: Mutex::new(()),
         });
@@ -68,13 +80,35 @@ impl Link {
         if let Some(live) = self.shared.current() {
             return Ok(live);
         }
-        let _one_at_a_time = self.shared.connecting.lock().await;
-        if let Some(live) = self.shared.current() {
-            return Ok(live);
-        }
-        let live = self.shared.connect().await?;
-        *self.shared.write() = Some(live.clone());
-        Ok(live)
+        let connecting = async {
+            let _one_at_a_time = self.shared.connecting.lock().await;
+            if let Some(live) = self.shared.current() {
+                return Ok(live);
+            }
+            let live = self.shared.connect().await?;
+            *self.shared.write() = Some(live.clone());
+            Ok(live)
+        };
+        self.shared
+            .guard
+            .call(StockError::is_away, connecting)
+            .await
+    }
+
+    /// What the breaker does with calls at this moment.
+    pub(super) fn breaker(&self) -> BreakerState {
+        self.shared.guard.state()
+    }
+
+    /// Makes a call on this connection and no other.
+    pub(super) async fn call<T>(
+        &self,
+        live: &Live,
+        work: impl Future<Output = redis::RedisResult<T>>,
+    ) -> Result<T, StockError> {
+        let work = async { work.await.map_err(StockError::from) };
+        let result = self.shared.guard.call(StockError::is_away, work).await;
+        result.inspect_err(|error| self.shared.heed(live, error))
     }
 
     /// Runs a script that was given its keys and nothing else; `arguments` come after the server.
@@ -103,8 +137,8 @@ impl Link {
         live: &Live,
         call: &ScriptInvocation<'_>,
     ) -> Result<Reply, StockError> {
-        let reply = call.invoke_async(&mut live.connection.clone()).await;
-        Ok(reply.inspect_err(|error| self.shared.heed(live, error))?)
+        let mut connection = live.connection.clone();
+        self.call(live, call.invoke_async(&mut connection)).await
     }
 
     /// Runs a pipeline.
@@ -122,8 +156,8 @@ impl Link {
         live: &Live,
         pipeline: &redis::Pipeline,
     ) -> Result<T, StockError> {
-        let reply = pipeline.query_async(&mut live.connection.clone()).await;
-        Ok(reply.inspect_err(|error| self.shared.heed(live, error))?)
+        let mut connection = live.connection.clone();
+        self.call(live, pipeline.query_async(&mut connection)).await
     }
 }
 
@@ -152,9 +186,9 @@ impl Shared {
     }
 
     /// Gives a connection up that is broken, hangs, or leads to a server that takes no writes.
-    fn heed(&self, live: &Live, error: &redis::RedisError) {
-        let replica = error.kind() == redis::ErrorKind::Server(redis::ServerErrorKind::ReadOnly);
-        if error.is_io_error() || error.is_unrecoverable_error() || replica {
+    fn heed(&self, live: &Live, error: &StockError) {
+        // What was refused before it was sent tells nothing of the connection.
+        if error.is_away() && !matches!(error, StockError::Shed(Shed::Busy(_) | Shed::Open(_))) {
             self.give_up(live);
         }
     }

@@ -4,10 +4,9 @@
 //! it at most. What changes while the pages are read is told apart, so that a count is exact or
 //! says how far it may be off.
 
-use super::{Result, Stock, key, reply};
+use super::{Connection, Result, Stock, key, reply};
 use kernel::ids::{OrderId, SaleId};
 use kernel::time::UnixMillis;
-use redis::aio::ConnectionManager;
 
 /// Reservations in a page, about: Redis decides. A page takes it about 0.2 ms.
 const PAGE: u32 = 500;
@@ -138,7 +137,7 @@ impl Stock {
 }
 
 /// All that must be of one instant.
-async fn step(connection: &mut ConnectionManager, sale: SaleId) -> Result<Step> {
+async fn step(connection: &mut Connection, sale: SaleId) -> Result<Step> {
     let mut pipeline = redis::pipe();
     pipeline.atomic();
     pipeline.cmd("TIME");

@@ -7,13 +7,17 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod proxy;
 mod site;
 mod support;
 
 mod audit;
+mod away;
 mod close;
 mod deadlines;
 mod decide;
+mod explain;
+mod guard;
 mod http;
 mod ids;
 mod leases;
@@ -22,6 +26,7 @@ mod place;
 mod poison;
 mod program;
 mod publish;
+mod races;
 mod rebuild;
 mod stock_model;
 mod undecided;

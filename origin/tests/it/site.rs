@@ -46,7 +46,10 @@ pub const GET: Call = Call {
 
 impl Site {
     pub async fn new() -> Self {
-        let world = World::new().await;
+        Self::of(World::new().await)
+    }
+
+    pub fn of(world: World) -> Self {
         let keys = PopKeys::derive("pop-1", &"5a".repeat(32)).unwrap();
         let account_settings = AccountSettings {
             session_key: SigningKey::from_bytes(&[7; 32]),

@@ -1,6 +1,7 @@
 //! A world of its own for each test: a fresh database, a stream, and the one Redis, in which sale
 //! ids never meet.
 
+use crate::proxy::Proxy;
 use kernel::ids::{AccountId, ItemId, LeaseId, OrderId, SaleId};
 use kernel::money::Money;
 use origin::catalogue::{ItemDraft, add_item};
@@ -11,10 +12,18 @@ use origin::sales::{SaleDraft, create, publish};
 use origin::settings::{Secret, StoreSettings};
 use origin::stock::{Held, Hold};
 use origin::stores::Stores;
+use sqlx::MySqlConnection;
 use sqlx::mysql::MySqlPool;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
+
+/// What stands before the stores of a world.
+pub struct Proxies {
+    pub mysql: Proxy,
+    pub redis: Proxy,
+    pub nats: Proxy,
+}
 
 pub struct World {
     pub stores: Stores,
@@ -29,8 +38,23 @@ fn server(key: &str) -> String {
 
 impl World {
     pub async fn new() -> Self {
+        Self::at(server("MYSQL"), server("REDIS"), server("NATS")).await
+    }
+
+    /// A world whose stores can be taken away, each by its proxy.
+    pub async fn behind_proxies() -> (Self, Proxies) {
+        let proxies = Proxies {
+            mysql: Proxy::before(&server("MYSQL")).await,
+            redis: Proxy::before(&server("REDIS")).await,
+            nats: Proxy::before(&server("NATS")).await,
+        };
+        let Proxies { mysql, redis, nats } = &proxies;
+        let world = Self::at(mysql.url(), redis.url(), nats.url()).await;
+        (world, proxies)
+    }
+
+    async fn at(root: String, redis: String, nats: String) -> Self {
         let name = format!("test_{}", origin::random_id());
-        let root = server("MYSQL");
         let admin = sqlx::mysql::MySqlPool::connect(&root)
             .await
             .expect("MySQL answers");
@@ -42,8 +66,8 @@ impl World {
         admin.close().await;
         let settings = StoreSettings {
             mysql_url: Secret(format!("{root}/{name}")),
-            redis_url: Secret(server("REDIS")),
-            nats_url: Secret(server("NATS")),
+            redis_url: Secret(redis),
+            nats_url: Secret(nats),
             stream_prefix: name,
             // NATS reserves this for each of the tests' streams.
             stream_bytes_max: 4 << 20,
@@ -77,6 +101,10 @@ impl World {
     /// What the names of this world's streams and subjects begin with.
     pub fn prefix(&self) -> &str {
         &self.settings.stream_prefix
+    }
+
+    pub fn mysql_url(&self) -> &str {
+        &self.settings.mysql_url.0
     }
 
     pub fn nats_url(&self) -> &str {
@@ -248,6 +276,11 @@ impl World {
             .await
             .unwrap();
         done.rows_affected()
+    }
+
+    /// A connection of its own, to ask the database about itself.
+    pub async fn connection(&self) -> MySqlConnection {
+        self.pool.acquire().await.unwrap().detach()
     }
 
     /// Runs a command that no room of ours has.

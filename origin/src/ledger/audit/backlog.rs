@@ -5,11 +5,13 @@
 use super::FINDINGS_MAX;
 use crate::invariants::{Finding, Invariant};
 use crate::ledger::{Ledger, Result};
-use kernel::ids::OrderId;
+use kernel::ids::{OrderId, SaleId};
 use std::collections::HashSet;
 
 /// Releases read to know which orders wait for theirs.
-pub(crate) const WAITING_MAX: u32 = 100_000;
+const WAITING_MAX: u32 = 100_000;
+/// Sales whose units are changed at the same time; there are never so many.
+const CHANGING_MAX: u32 = 10_000;
 /// How long a change of a sale's units may be on its way, in milliseconds.
 const CHANGE_MS_MAX: i64 = 90_000;
 
@@ -35,11 +37,12 @@ impl Ledger {
         );
         let orders = orders.fetch_all(&mut *self.connection().await?).await?;
         let releases = sqlx::query!(
-            "SELECT order_id, sale_id FROM release_outbox
-             WHERE created_at_ms < CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) - ?
-             ORDER BY id LIMIT ?",
-            grace_ms,
-            FINDINGS_MAX
+            "SELECT order_id, sale_id
+             FROM (SELECT order_id, sale_id, created_at_ms FROM release_outbox
+                   ORDER BY id LIMIT ?) AS oldest
+             WHERE created_at_ms < CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) - ?",
+            FINDINGS_MAX,
+            grace_ms
         );
         let releases = releases.fetch_all(&mut *self.connection().await?).await?;
         let changes = sqlx::query!(
@@ -70,6 +73,16 @@ impl Ledger {
             findings.push(finding("unchanged", row.id, row.sale_id, text));
         }
         Ok(findings)
+    }
+
+    /// Sales of whose units a change is on its way to Redis.
+    pub async fn sales_changing(&self) -> Result<HashSet<SaleId>> {
+        let sales = sqlx::query_scalar!(
+            "SELECT DISTINCT sale_id FROM release_outbox WHERE kind <> 'release' LIMIT ?",
+            CHANGING_MAX
+        );
+        let sales = sales.fetch_all(&mut *self.connection().await?).await?;
+        Ok(sales.into_iter().map(SaleId).collect())
     }
 
     /// Orders with a release that Redis has not taken in; `None` if there are too many to tell.

@@ -188,7 +188,6 @@ impl Ledger {
         push_ids(&mut query, ids.iter().map(|id| id.0));
         let rows: Vec<(u64, String)> = query
             .build_query_as()
-            .persistent(false)
             .fetch_all(&mut *self.connection().await?)
             .await?;
         rows.into_iter()

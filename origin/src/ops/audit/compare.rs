@@ -25,6 +25,8 @@ pub(super) struct Sides {
     pub(super) sale: SaleId,
     /// MySQL, read first.
     pub(super) books: SaleBooks,
+    /// Whether a change of its units was on its way to Redis before that.
+    pub(super) is_changing: bool,
     /// Redis, then.
     pub(super) counted: Option<Tally>,
     /// The rows of the orders that Redis holds units for, read last.
@@ -77,7 +79,7 @@ pub(super) fn compare(sides: &Sides) -> Compared {
             return compared;
         }
     };
-    if books.changes_on_the_way > 0 {
+    if sides.is_changing {
         let note = format!("sale {sale}: not counted: a change of its units is on its way");
         compared.not_counted = Some(note);
     } else {

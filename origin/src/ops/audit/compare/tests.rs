@@ -28,9 +28,9 @@ fn sides() -> Sides {
             limit: 5,
             epoch: 4,
             rebuild_asked: false,
-            changes_on_the_way: 0,
             is_over: false,
         },
+        is_changing: false,
         counted: Some(Tally {
             at: NOON,
             epoch: 4,
@@ -128,7 +128,7 @@ fn a_sound_sale_passes_whatever_happens_while_it_is_read() {
             redis.available = 2;
             redis.held.push(withdrawal);
             sides.books.total = 8;
-            sides.books.changes_on_the_way = 1;
+            sides.is_changing = true;
         },
         &[],
     );
