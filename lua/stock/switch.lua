@@ -31,7 +31,8 @@ for _, order in ipairs(redis.call('ZRANGE', KEYS[6], 0, -1)) do
     redis.call('HSET', KEYS[8], order, held)
   end
 end
-redis.call('DEL', KEYS[2], KEYS[3], KEYS[4], KEYS[5])
+-- Freed in the background: a large hash would hold everybody up.
+redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[4], KEYS[5])
 for part = 0, 2 do
   if redis.call('EXISTS', KEYS[7 + part]) == 1 then
     redis.call('RENAME', KEYS[7 + part], KEYS[2 + part])

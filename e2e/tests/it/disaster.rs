@@ -1,6 +1,7 @@
 //! A store loses its data, or goes away, in the middle of a running sale with 500 buyers.
 
 use crate::backend::{Backend, Outcome};
+use crate::shop::eventually;
 use kernel::ids::SaleId;
 use std::fs;
 use std::path::Path;
@@ -58,6 +59,40 @@ async fn redis_is_flushed() {
             .unwrap();
     };
     let outcome = backend.rush(sale, BUYERS, BREAK_AFTER, flush).await;
+    let left = assert_whole(&backend, sale, &outcome).await;
+    assert!(backend.row(sale).await.epoch > 1, "it was counted anew");
+    assert_goes_on(&backend, sale, left).await;
+}
+
+/// The same process on the same connections, but what it has is another server's by now: what a
+/// promoted replica is.
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_fails_over_to_one_that_knows_nothing() {
+    let backend = Backend::with_stores().await;
+    backend.start_whole();
+    let sale = backend.sale(UNITS).await;
+    let empty = backend.with_servers(|servers| servers.pop_redis.port());
+    let fail_over = async || {
+        let client = redis::Client::open(backend.urls.redis.as_str()).unwrap();
+        let redis = client.get_multiplexed_async_connection().await.unwrap();
+        let follow = async |words: &str| {
+            let mut redis = redis.clone();
+            let mut command = redis::cmd("REPLICAOF");
+            for word in words.split(' ') {
+                command.arg(word);
+            }
+            let _: () = command.query_async(&mut redis).await.unwrap();
+        };
+        follow(&format!("127.0.0.1 {empty}")).await;
+        let mut size = redis.clone();
+        eventually("a replica that has taken over the nothing", async || {
+            let keys: u64 = redis::cmd("DBSIZE").query_async(&mut size).await.unwrap();
+            keys == 0
+        })
+        .await;
+        follow("NO ONE").await;
+    };
+    let outcome = backend.rush(sale, BUYERS, BREAK_AFTER, fail_over).await;
     let left = assert_whole(&backend, sale, &outcome).await;
     assert!(backend.row(sale).await.epoch > 1, "it was counted anew");
     assert_goes_on(&backend, sale, left).await;

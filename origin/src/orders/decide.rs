@@ -49,7 +49,8 @@ pub async fn decide(stores: Stores) {
 }
 
 async fn decide_batch(stores: &Stores, batch: Vec<Delivery>) {
-    keeping(&batch, async {
+    // Boxed, as it is large: it holds all that deciding needs.
+    let work = Box::pin(async {
         let mut by_sale = BTreeMap::<SaleId, Vec<Order<'_>>>::new();
         let (mut suspects, mut unreadable) = (Vec::new(), Vec::new());
         for delivery in &batch {
@@ -78,8 +79,8 @@ async fn decide_batch(stores: &Stores, batch: Vec<Delivery>) {
         for order in suspects {
             decide_alone(stores, &order).await;
         }
-    })
-    .await;
+    });
+    keeping(&batch, work).await;
 }
 
 async fn decide_orders(stores: &Stores, sale: SaleId, orders: &[Order<'_>]) {

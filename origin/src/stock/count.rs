@@ -100,7 +100,7 @@ impl Stock {
     ) -> Result<usize> {
         let mut written = 0;
         let mut fresh = redis::pipe();
-        fresh.del(&key).ignore();
+        fresh.unlink(&key).ignore();
         self.link.query_on::<()>(live, &fresh).await?;
         for chunk in rows.chunks(CHUNK) {
             let fields: Vec<_> = chunk.iter().map(|row| field(row, epoch)).collect();
