@@ -96,6 +96,7 @@ impl Origin {
         figures.add_all("placing-all-roles", &together.placing, Some(SCRIPT))?;
         figures.add_all(SINGLE, &in_turns.single, None)?;
         figures.add_all(DECIDING, &in_turns.deciding, Some(SINGLE))?;
+        figures.add_all("full-load", &together.full, None)?;
         figures.add(MEMORY_ALLOWED, MEMORY_ALLOWED_MIB, "MiB", None)?;
         figures.add(MEMORY, together.memory_mib, "MiB", Some(MEMORY_ALLOWED))?;
         add_algorithms(&mut figures, &algorithms)?;
@@ -116,6 +117,8 @@ impl Origin {
 /// What one origin with all its roles did.
 struct Together {
     placing: Vec<Measurement>,
+    /// Under as many connections as it serves.
+    full: Vec<Measurement>,
     memory_mib: f64,
 }
 
@@ -137,10 +140,14 @@ fn all_roles(stage: &Stage, size: &Size) -> anyhow::Result<Together> {
         &["--settle", "--may-shed"],
         &watch,
     )?;
-    let memory = full.iter().find(|found| found.name == "memory-origin");
+    let of_full = |name: &str| {
+        let found = full.iter().find(|found| found.name == name);
+        found.with_context(|| format!("{name} was not measured"))
+    };
     Ok(Together {
         placing: medians(&without_memory(rounds))?,
-        memory_mib: memory.context("no memory was measured")?.value,
+        memory_mib: of_full("memory-origin")?.value,
+        full: vec![of_full("rate")?.clone(), of_full("shed")?.clone()],
     })
 }
 
