@@ -96,6 +96,11 @@ impl<'a> Parts<'a> {
         self.header.kid.as_deref().unwrap_or_default()
     }
 
+    /// What it says, its signature not looked at: for who checks the claims by other means.
+    pub(crate) fn unverified<T: DeserializeOwned>(&self) -> Result<T, BadToken> {
+        decode(self.claims)
+    }
+
     pub(crate) fn verify_hs256<T: DeserializeOwned>(&self, key: &[u8]) -> Result<T, BadToken> {
         if self.header.alg != "HS256" {
             return Err(BadToken::Signature);

@@ -22,7 +22,8 @@ use crate::ledger::Admitted;
 use kernel::ids::{AccountId, LeaseId, OrderId, SaleId};
 use kernel::time::UnixMillis;
 use link::Link;
-use redis::{ErrorKind, Script, ServerErrorKind};
+use redis::io::tcp::TcpSettings;
+use redis::{ErrorKind, IntoConnectionInfo, Script, ServerErrorKind};
 use std::sync::LazyLock;
 
 static PLACE: LazyLock<Script> =
@@ -183,7 +184,10 @@ fn key(sale: SaleId, part: &str) -> String {
 impl Stock {
     /// Connects to `redis://host:port`.
     pub async fn connect(url: &str) -> Result<Self> {
-        let link = Link::open(redis::Client::open(url)?).await?;
+        // A script waits for no acknowledgement of the one before it.
+        let at_once = TcpSettings::default().set_nodelay(true);
+        let info = url.into_connection_info()?.set_tcp_settings(at_once);
+        let link = Link::open(redis::Client::open(info)?).await?;
         Ok(Self { link })
     }
 

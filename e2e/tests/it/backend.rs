@@ -5,6 +5,7 @@ mod buyers;
 
 pub use buyers::Outcome;
 
+use crate::shop::eventually;
 use kernel::ids::{ItemId, SaleId};
 use kernel::keys::PopKeys;
 use origin::ledger::SaleRow;
@@ -234,11 +235,20 @@ impl Backend {
     pub async fn sql(&self, statement: String) -> u64 {
         let pool = sqlx::mysql::MySqlPool::connect(&self.urls.mysql).await;
         let pool = pool.unwrap();
-        let done = sqlx::query(sqlx::AssertSqlSafe(statement))
-            .execute(&pool)
-            .await;
+        let mut rows = None;
+        eventually("a statement that wins its locks", async || {
+            let query = sqlx::query(sqlx::AssertSqlSafe(statement.clone()));
+            match query.execute(&pool).await {
+                Ok(done) => rows = Some(done.rows_affected()),
+                // A deadlock with an origin at work.
+                Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("40001") => {}
+                Err(error) => panic!("{error}"),
+            }
+            rows.is_some()
+        })
+        .await;
         pool.close().await;
-        done.unwrap().rows_affected()
+        rows.unwrap()
     }
 
     pub async fn row(&self, sale: SaleId) -> SaleRow {

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
     use kernel::ids::AccountId;
     use kernel::keys::PopKeys;
-    use kernel::session::{SESSION_LIFE_SECONDS, SigningKey, sign_session};
+    use kernel::session::{SESSION_LIFE_SECONDS, SealKey, SigningKey, sign_session};
     use kernel::snapshot::Snapshot;
     use spin_sdk::http::HeaderValue;
 
@@ -139,7 +139,10 @@ mod tests {
             expires_at: NOON.plus_seconds(SESSION_LIFE_SECONDS),
             renewable_until: NOON.plus_seconds(3_600),
         };
-        format!("__Host-session={}", sign_session(&key(), &session))
+        format!(
+            "__Host-session={}",
+            sign_session(&key(), &SealKey::derive(&key()), &session)
+        )
     }
 
     #[test]

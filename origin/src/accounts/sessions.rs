@@ -8,10 +8,13 @@ use super::AccountError;
 use crate::stock::Connection;
 use kernel::ids::AccountId;
 use kernel::session::{
-    SESSION_COOKIE, SESSION_LIFE_SECONDS, Session, SigningKey, VerifyingKey, sign_session,
+    SESSION_COOKIE, SESSION_LIFE_SECONDS, SealKey, Session, SigningKey, VerifyingKey, sign_session,
 };
 use kernel::time::UnixMillis;
 use redis::AsyncCommands;
+use std::collections::HashSet;
+use std::sync::Arc;
+use tokio::sync::Mutex;
 
 /// How long somebody stays signed in.
 pub const SESSION_DAYS: i64 = 14;
@@ -19,6 +22,8 @@ const LIFE_SECONDS: i64 = SESSION_DAYS * 24 * 3_600;
 /// A revoked session is listed until the last cookie of it has run out, and a little longer.
 const REVOKED_SECONDS: i64 = SESSION_LIFE_SECONDS + 30;
 const REVOKED_KEY: &str = "revoked-sessions";
+/// How long it is believed which sessions have ended, in milliseconds.
+const ENDED_FOR_MS: i64 = 500;
 /// Sessions one account has open at most; the oldest ends.
 const PER_ACCOUNT_MAX: isize = 20;
 
@@ -36,6 +41,14 @@ pub struct OpenSession {
 pub struct Sessions {
     redis: Connection,
     key: SigningKey,
+    seal: SealKey,
+    ended: Arc<Mutex<Option<Ended>>>,
+}
+
+/// The sessions that were ended, as read a moment ago.
+struct Ended {
+    ids: HashSet<String>,
+    read_at: UnixMillis,
 }
 
 impl std::fmt::Debug for Sessions {
@@ -54,12 +67,22 @@ fn account_key(account: AccountId) -> String {
 
 impl Sessions {
     pub(super) fn new(redis: Connection, key: SigningKey) -> Self {
-        Self { redis, key }
+        Self {
+            redis,
+            seal: SealKey::derive(&key),
+            key,
+            ended: Arc::default(),
+        }
     }
 
     /// The key that cookies are checked with.
     pub fn verifying_key(&self) -> VerifyingKey {
         self.key.verifying_key()
+    }
+
+    /// The key that the origin itself checks cookies with.
+    pub fn seal_key(&self) -> &SealKey {
+        &self.seal
     }
 
     /// Signs somebody in.
@@ -85,11 +108,22 @@ impl Sessions {
         Ok(self.issue(account, id, now.plus_seconds(LIFE_SECONDS), now))
     }
 
-    /// Whether a session was ended before its cookie runs out. A Redis that lost its data has
-    /// forgotten the sessions it ended, for these five minutes, and signs nobody out at once.
+    /// Whether a session was ended before its cookie runs out, as known half a second ago at most.
+    /// A Redis that lost its data has forgotten the sessions it ended, for these five minutes, and
+    /// signs nobody out at once.
     pub async fn is_revoked(&self, session: &Session) -> Result<bool, AccountError> {
-        let score: Option<i64> = self.redis.clone().zscore(REVOKED_KEY, &session.id).await?;
-        Ok(score.is_some())
+        // Whoever finds the list old reads it; the others wait for that.
+        let mut ended = self.ended.lock().await;
+        let now = crate::now();
+        if let Some(ended) = ended.as_ref()
+            && now.since(ended.read_at) < ENDED_FOR_MS
+        {
+            return Ok(ended.ids.contains(&session.id));
+        }
+        let ids: HashSet<String> = self.revoked().await?.into_iter().collect();
+        let revoked = ids.contains(&session.id);
+        *ended = Some(Ended { ids, read_at: now });
+        Ok(revoked)
     }
 
     /// Whether the record behind a session lives, so that it can be renewed.
@@ -127,7 +161,7 @@ impl Sessions {
             expires_at,
             renewable_until,
         };
-        let value = sign_session(&self.key, &session);
+        let value = sign_session(&self.key, &self.seal, &session);
         let max_age = renewable_until.since(now) / 1_000;
         let cookie = format!(
             "{SESSION_COOKIE}={value}; Path=/; Max-Age={max_age}; Secure; HttpOnly; SameSite=Lax"
@@ -149,6 +183,8 @@ impl Sessions {
             .zadd(REVOKED_KEY, id, crate::now().0)
             .exec_async(&mut self.redis.clone())
             .await?;
+        // Here at once; other origins learn it when they read the list again.
+        *self.ended.lock().await = None;
         Ok(())
     }
 

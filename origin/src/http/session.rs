@@ -1,6 +1,6 @@
 //! Who is signed in.
 //!
-//! Invariant: a session counts when its signature is ours, its five minutes are not over and it is
+//! Invariant: a session counts when its seal is ours, its five minutes are not over and it is
 //! not revoked; the edge has checked the first two, we check all three. Its record in Redis is what
 //! makes it renewable.
 
@@ -10,7 +10,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use kernel::problem::ProblemKind;
-use kernel::session::{Session, session_cookie, verify_renewable, verify_session};
+use kernel::session::{Session, session_cookie, verify_own_renewable, verify_own_session};
 
 /// The session of the request's cookie.
 pub(super) struct SignedIn(pub(super) Session);
@@ -20,9 +20,9 @@ impl FromRequestParts<Shared> for SignedIn {
 
     async fn from_request_parts(parts: &mut Parts, origin: &Shared) -> Answer<Self> {
         let sessions = origin.accounts.sessions();
-        let key = sessions.verifying_key();
-        let session =
-            cookie(&parts.headers).and_then(|text| verify_session(&key, text, crate::now()).ok());
+        let key = sessions.seal_key();
+        let session = cookie(&parts.headers)
+            .and_then(|text| verify_own_session(key, text, crate::now()).ok());
         let session = session.ok_or(ProblemKind::SignedOut)?;
         if sessions.is_revoked(&session).await? {
             Err(ProblemKind::SignedOut.into())
@@ -39,9 +39,9 @@ impl FromRequestParts<Shared> for Renewable {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, origin: &Shared) -> Answer<Self> {
-        let key = origin.accounts.sessions().verifying_key();
-        let session =
-            cookie(&parts.headers).and_then(|text| verify_renewable(&key, text, crate::now()).ok());
+        let key = origin.accounts.sessions().seal_key();
+        let session = cookie(&parts.headers)
+            .and_then(|text| verify_own_renewable(key, text, crate::now()).ok());
         Ok(Self(session.ok_or(ProblemKind::SignedOut)?))
     }
 }

@@ -108,7 +108,7 @@ async fn of_a_thousand_payments_against_expiry_each_ends_in_one_way() {
     let outcomes: Vec<(OrderId, (Settled, OrderState))> = stream::iter(orders.into_iter().zip(0..))
         .map(async |(id, n)| {
             // From "over already" to "time enough".
-            (id, race(&world, &clock, id, n % 20).await)
+            (id, Box::pin(race(&world, &clock, id, n % 20)).await)
         })
         .buffer_unordered(AT_ONCE)
         .collect()
