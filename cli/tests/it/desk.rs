@@ -117,6 +117,24 @@ impl Desk {
         hold.order
     }
 
+    /// Runs a decider until this order has its row.
+    pub async fn decide(&self, order: OrderId) {
+        let stores = Stores::connect(&self.store_settings()).await.unwrap();
+        let decider = tokio::spawn(decide(stores.clone()));
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while stores
+            .ledger
+            .order_of_anyone(order)
+            .await
+            .unwrap()
+            .is_none()
+        {
+            assert!(Instant::now() < deadline, "no decision in 30 s");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        decider.abort();
+    }
+
     /// Tells Redis what is free, until there is nothing to tell.
     pub async fn release(&self) {
         let stores = Stores::connect(&self.store_settings()).await.unwrap();
