@@ -18,7 +18,7 @@ pub const BATCH_MAX: usize = 256;
 const ACK_PENDING_MAX: i64 = 20_000;
 /// After this a message that was neither acknowledged nor kept comes again: so long its order waits
 /// when a decider dies.
-const ACK_WAIT: Duration = Duration::from_secs(4);
+const ACK_WAIT: Duration = Duration::from_secs(6);
 /// How often a delivery that is being worked on is kept from coming again.
 const KEEP_EVERY: Duration = Duration::from_secs(1);
 /// How long a pull waits; afterwards the consumer is asked whether it is still there.

