@@ -109,6 +109,7 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
     }
     if roles.contains(&Role::Outboxes) {
         workers.spawn(origin::orders::release(stores.clone()));
+        workers.spawn(origin::sales::look_after_changes(stores.clone()));
     }
 
     let mut terminate = signal(SignalKind::terminate()).context("no signal handler")?;

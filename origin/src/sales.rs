@@ -14,4 +14,4 @@ pub use phase::{Change, PhaseError, change};
 pub use publish::{PublishError, Published, SaleDraft, UNITS_MAX, create, publish};
 pub use snapshot::{SnapshotError, Snapshots};
 pub use terms::{Terms, change_terms};
-pub use units::{UnitsError, change_units, finish_changes};
+pub use units::{UnitsError, change_units, finish_changes, look_after_changes};

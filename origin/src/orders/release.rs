@@ -1,12 +1,10 @@
 //! Tells Redis what MySQL has committed of units: freed, added, withdrawn.
 //!
-//! Invariant: `ledger-first`. Redis learns of a free unit from the outbox alone, by the id of the order or the
-//! change; a row
-//! leaves the outbox after Redis has answered.
+//! Invariant: `ledger-first`. Redis learns of a free unit from the outbox alone, by the id of the
+//! order or the change; a row leaves the outbox after Redis has answered.
 
 use crate::fail_points::pass;
 use crate::ledger::{Freed, Release};
-use crate::sales::finish_changes;
 use crate::stock::{Released, Stock, StockError};
 use crate::stores::Stores;
 use std::time::Duration;
@@ -16,25 +14,13 @@ const EVERY: Duration = Duration::from_millis(200);
 /// Rows taken in at once.
 const BATCH: u32 = 500;
 
-/// Changes of units that broke off are looked for every so many turns.
-const CHANGES_EVERY: u32 = 25;
-
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Releases for ever.
 pub async fn release(stores: Stores) {
-    for turn in 0_u32.. {
+    loop {
         if let Err(error) = release_all(&stores).await {
             tracing::warn!(error, "Free units could not be released; trying again");
-        }
-        if turn % CHANGES_EVERY == 0
-            && let Err(error) = finish_changes(&stores.ledger, &stores.stock).await
-        {
-            let error = &error as &dyn std::error::Error;
-            tracing::warn!(
-                error,
-                "Changes of units could not be finished; trying again"
-            );
         }
         tokio::time::sleep(EVERY).await;
     }

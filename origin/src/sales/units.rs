@@ -9,6 +9,7 @@ use crate::ids::{IdError, Ids};
 use crate::ledger::{Direction, Ended, Ledger, LedgerError, StockChange};
 use crate::sales::UNITS_MAX;
 use crate::stock::{Stock, StockError, Withdrawn};
+use crate::stores::Stores;
 use kernel::ids::{SaleId, StockChangeId};
 use kernel::sale::Phase;
 use std::time::Duration;
@@ -17,6 +18,8 @@ use std::time::Duration;
 const TRIES_MAX: u32 = 75;
 /// How long it waits each time.
 const WAIT: Duration = Duration::from_millis(200);
+/// How often changes that broke off are looked for.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A change that was asked for so long ago has nobody at work on it, in milliseconds.
 const ABANDONED_AFTER_MS: i64 = 30_000;
 
@@ -110,6 +113,18 @@ async fn finish(ledger: &Ledger, stock: &Stock, change: &StockChange) -> Result<
         tokio::time::sleep(WAIT).await;
     }
     Err(UnitsError::Counting)
+}
+
+/// Finishes for ever what others have begun. A loop of its own, as a withdrawal may wait for a sale
+/// that is being counted.
+pub async fn look_after_changes(stores: Stores) {
+    loop {
+        if let Err(error) = finish_changes(&stores.ledger, &stores.stock).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "Changes of units could not be looked for");
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
 
 /// Finishes what others have begun.
