@@ -2,7 +2,7 @@
 
 use crate::support::World;
 use kernel::ids::{SaleId, StockChangeId};
-use origin::ledger::{Direction, Ended, StockChange};
+use origin::ledger::{Direction, Ended, Freed, StockChange};
 use origin::ops::audit::audit;
 use origin::orders::release_all;
 use origin::sales::{UnitsError, change_units, finish_changes};
@@ -139,4 +139,22 @@ async fn a_rebuild_between_the_two_stores_loses_no_unit() {
     release_all(&world.stores).await.unwrap();
     assert_eq!(world.available(sale).await, 6);
     world.assert_balanced().await;
+}
+
+#[tokio::test]
+async fn a_change_that_is_told_twice_counts_once() {
+    let world = World::new().await;
+    let sale = world.sale(4, 1).await;
+    world.change(sale, Direction::Add, 6).await.unwrap();
+    let (ledger, stock) = (&world.stores.ledger, &world.stores.stock);
+    let row = ledger.releases(0, 1).await.unwrap().remove(0);
+    let Freed::Changed(change, units) = row.what else {
+        panic!("no order has ended: {row:?}");
+    };
+    // Whoever tells Redis may die before the outbox knows.
+    for _ in 0..2 {
+        stock.changed(sale, change, row.epoch, units).await.unwrap();
+    }
+    release_all(&world.stores).await.unwrap();
+    assert_eq!(world.available(sale).await, 10);
 }
