@@ -4,6 +4,7 @@
 //! transaction that moves the units, so that whoever finds it asked can finish it. Redis learns of
 //! its end from the outbox.
 
+use super::lock::Lock;
 use super::rows::{Entry, enter};
 use super::{Ledger, Result, corrupt, must_touch, retry};
 use crate::fail_points::pass;
@@ -92,6 +93,18 @@ impl Ledger {
                 })
             })
             .collect()
+    }
+
+    /// Takes the lock of a change, to finish it; `None` if another process is at it, or if it has
+    /// ended. Whoever held units for a change that has ended would hold them for ever.
+    pub async fn change_lock(&self, change: &StockChange) -> Result<Option<Lock>> {
+        let Some(lock) = self.lock(&format!("change {}", change.id)).await? else {
+            return Ok(None);
+        };
+        let state =
+            sqlx::query_scalar!("SELECT state FROM stock_changes WHERE id = ?", change.id.0);
+        let state = state.fetch_one(&mut *self.connection().await?).await?;
+        Ok((state == "asked").then_some(lock))
     }
 
     /// Ends an addition: the units are on sale.

@@ -3,13 +3,13 @@
 //! Invariant: counters, orders and accounts are read while the sale's row is held, under an epoch
 //! that this same transaction makes: whatever commits after it carries that epoch or a later one.
 
+use super::lock::Lock;
 use super::{Ledger, Result, corrupt};
 use kernel::ids::{AccountId, LeaseId, OrderId, SaleId};
 use kernel::order::OrderState;
 use kernel::sale::Phase;
 use kernel::time::UnixMillis;
-use sqlx::pool::PoolConnection;
-use sqlx::{MySql, MySqlConnection};
+use sqlx::MySqlConnection;
 
 /// Orders read in one statement.
 const PAGE: u32 = 5_000;
@@ -52,12 +52,6 @@ pub struct CountedOrder {
     pub units: Option<u32>,
 }
 
-/// One process counts a sale at a time, while this lives.
-#[derive(Debug)]
-pub struct RebuildLock {
-    _connection: PoolConnection<MySql>,
-}
-
 /// What Redis is compared with, to see whether it goes by the ledger.
 #[derive(Clone, Copy, Debug)]
 pub struct Watched {
@@ -82,22 +76,9 @@ pub fn stock_state(phase: Phase) -> &'static str {
 }
 
 impl Ledger {
-    /// Takes the lock of a sale's rebuild; `None` if another process has it. It ends with the
-    /// connection, so with the process at the latest.
-    pub async fn rebuild_lock(&self, sale: SaleId) -> Result<Option<RebuildLock>> {
-        let mut connection = self.connection().await?;
-        // Names of locks are the server's, not the database's, and have 64 characters at most.
-        let locked = sqlx::query_scalar!(
-            r#"SELECT GET_LOCK(CONCAT('rebuild.', MD5(CONCAT(DATABASE(), '.', ?))), 0)
-               AS "locked: i64""#,
-            sale.0
-        );
-        let locked = locked.fetch_one(&mut *connection).await?;
-        connection.close_on_drop();
-        let taken = locked == Some(1);
-        Ok(taken.then_some(RebuildLock {
-            _connection: connection,
-        }))
+    /// Takes the lock of a sale's rebuild; `None` if another process has it.
+    pub async fn rebuild_lock(&self, sale: SaleId) -> Result<Option<Lock>> {
+        self.lock(&format!("rebuild {sale}")).await
     }
 
     /// The sales that Redis must know: all but drafts and those that closed more than

@@ -44,6 +44,9 @@ pub enum UnitsError {
     /// The sale is being counted for longer than this waits.
     #[error("the sale is being counted anew; the change is made when that is done")]
     Counting,
+    /// Another process finishes it.
+    #[error("another process is making this change; look at the sale")]
+    Busy,
     /// No id to be had.
     #[error("no id for the change")]
     Id(#[from] IdError),
@@ -88,6 +91,9 @@ pub async fn change_units(
 
 /// Brings a change that was asked for to its end. Safe to repeat, by anybody.
 async fn finish(ledger: &Ledger, stock: &Stock, change: &StockChange) -> Result<(), UnitsError> {
+    let Some(_lock) = ledger.change_lock(change).await? else {
+        return Err(UnitsError::Busy);
+    };
     if change.direction == Direction::Add {
         return match ledger.add_units(change).await? {
             Ended::Done => Ok(()),

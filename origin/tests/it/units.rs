@@ -1,6 +1,6 @@
 //! Units added to a running sale and withdrawn from it.
 
-use crate::support::World;
+use crate::support::{World, eventually};
 use kernel::ids::{SaleId, StockChangeId};
 use origin::ledger::{Direction, Ended, Freed, StockChange};
 use origin::ops::audit::audit;
@@ -157,4 +157,29 @@ async fn a_change_that_is_told_twice_counts_once() {
     }
     release_all(&world.stores).await.unwrap();
     assert_eq!(world.available(sale).await, 10);
+}
+
+#[tokio::test]
+async fn who_comes_late_to_a_change_holds_nothing_for_it() {
+    let world = World::new().await;
+    let sale = world.sale(4, 1).await;
+    let (ledger, stock) = (&world.stores.ledger, &world.stores.stock);
+    let change = world.abandoned(sale, Direction::Withdraw, 1).await;
+    let lock = ledger.change_lock(&change).await.unwrap();
+    assert!(lock.is_some());
+    finish_changes(ledger, stock).await.unwrap();
+    assert_eq!(world.available(sale).await, 4, "another process is at it");
+    drop(lock);
+    eventually("the end of its connection", async || {
+        finish_changes(ledger, stock).await.unwrap();
+        world.total(sale).await == 3
+    })
+    .await;
+    release_all(&world.stores).await.unwrap();
+    // It had read the change while it was still asked for.
+    assert!(ledger.change_lock(&change).await.unwrap().is_none());
+    assert_eq!(
+        (world.total(sale).await, world.available(sale).await),
+        (3, 3)
+    );
 }
