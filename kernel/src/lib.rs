@@ -23,6 +23,8 @@ pub mod sale;
 
 pub mod json;
 pub mod lease;
+pub mod lobby;
+pub mod pop;
 pub mod problem;
 pub mod snapshot;
 pub mod wire;
