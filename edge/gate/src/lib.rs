@@ -1,4 +1,5 @@
-//! The gate: challenges, and the rate-limited purchase tokens that admit to a sale.
+//! The gate: challenges, places in the lobby, and the rate-limited purchase tokens that admit to a
+//! sale.
 //!
 //! Invariant: nobody gets a token without a session, a solved challenge, room in the limits and a
 //! slot that the origin lent; the PoP store decides all of it in one step.
@@ -8,7 +9,18 @@ mod settings;
 
 mod challenges;
 
+mod limits;
+mod shopper;
+mod store;
+
+mod internal;
+mod lobby;
+
+mod places;
+mod receipt;
+
 mod slots;
+mod turns;
 
 mod leases;
 
@@ -32,6 +44,15 @@ async fn route(request: Request) -> Result<Answer, Problem> {
         Some(Route::Challenges) => match *request.method() {
             Method::GET | Method::HEAD | Method::POST => challenges::make(gate, &request).await,
             _ => Ok(answer::method_not_allowed("GET, HEAD, POST")),
+        },
+        Some(Route::Places(sale)) => match *request.method() {
+            Method::GET => places::standing(gate, request, sale).await,
+            Method::POST => places::join(gate, request, sale).await,
+            _ => Ok(answer::method_not_allowed("GET, POST")),
+        },
+        Some(Route::Receipt(sale)) => match *request.method() {
+            Method::GET => receipt::give(gate, request, sale).await,
+            _ => Ok(answer::method_not_allowed("GET")),
         },
         Some(Route::Tokens(sale)) => match *request.method() {
             Method::POST => tokens::give(gate, request, sale).await,

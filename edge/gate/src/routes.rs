@@ -9,6 +9,10 @@ use kernel::problem::Problem;
 pub(crate) enum Route<'a> {
     /// `/gate/challenges`.
     Challenges,
+    /// `/gate/sales/{id}/places`.
+    Places(&'a str),
+    /// `/gate/sales/{id}/receipt`.
+    Receipt(&'a str),
     /// `/gate/sales/{id}/tokens`.
     Tokens(&'a str),
 }
@@ -19,6 +23,8 @@ impl<'a> Route<'a> {
         let parts = path.strip_prefix("/gate/")?.split('/').collect::<Vec<_>>();
         match parts.as_slice() {
             ["challenges"] => Some(Self::Challenges),
+            ["sales", sale, "places"] => Some(Self::Places(sale)),
+            ["sales", sale, "receipt"] => Some(Self::Receipt(sale)),
             ["sales", sale, "tokens"] => Some(Self::Tokens(sale)),
             _ => None,
         }
@@ -85,7 +91,9 @@ mod tests {
         let check = |path, expected| assert_eq!(Route::of(path), expected, "{path}");
         check("/gate/challenges", Some(Route::Challenges));
         check("/gate/sales/5/tokens", Some(Route::Tokens("5")));
-        check("/gate/sales/5/places", None);
+        check("/gate/sales/5/places", Some(Route::Places("5")));
+        check("/gate/sales/5/receipt", Some(Route::Receipt("5")));
+        check("/gate/sales/5/orders", None);
         check("/gate/sales/5/tokens/", None);
         check("/gate//challenges", None);
         check("/gate", None);

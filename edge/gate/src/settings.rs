@@ -5,6 +5,9 @@ use kernel::problem::Problem;
 use kit::pop_store::PopStore;
 use kit::settings::{Edge, Kept, Variables, count};
 
+/// The highest limit, a million a second: the store counts in microseconds.
+const PER_MINUTE_MAX: u32 = 60_000_000;
+
 /// All that the gate is told.
 #[derive(Debug)]
 pub(crate) struct Gate {
@@ -18,6 +21,10 @@ pub(crate) struct Gate {
     pub(crate) per_account: u32,
     /// Attempts a network has in a minute: variable `tokens_per_prefix_per_minute`.
     pub(crate) per_network: u32,
+    /// Attempts an IPv6 /48 has in a minute: variable `tokens_per_site_per_minute`.
+    pub(crate) per_site: u32,
+    /// Attempts that a sale takes in a minute at this PoP: variable `tokens_per_sale_per_minute`.
+    pub(crate) per_sale: u32,
     /// Slots to ask the origin for at once: variable `lease_slots`.
     pub(crate) lease_slots: u32,
 }
@@ -34,10 +41,16 @@ impl Gate {
         let store = PopStore::read(variables).await;
         let difficulty = variables.read("pow_difficulty", count(100_000_000)).await;
         let per_account = variables
-            .read("tokens_per_account_per_minute", count(60_000))
+            .read("tokens_per_account_per_minute", count(PER_MINUTE_MAX))
             .await;
         let per_network = variables
-            .read("tokens_per_prefix_per_minute", count(60_000))
+            .read("tokens_per_prefix_per_minute", count(PER_MINUTE_MAX))
+            .await;
+        let per_site = variables
+            .read("tokens_per_site_per_minute", count(PER_MINUTE_MAX))
+            .await;
+        let per_sale = variables
+            .read("tokens_per_sale_per_minute", count(PER_MINUTE_MAX))
             .await;
         let lease_slots = variables.read("lease_slots", count(LEASE_SLOTS_MAX)).await;
         Some(Self {
@@ -46,6 +59,8 @@ impl Gate {
             difficulty: difficulty?,
             per_account: per_account?,
             per_network: per_network?,
+            per_site: per_site?,
+            per_sale: per_sale?,
             lease_slots: lease_slots?,
         })
     }

@@ -33,5 +33,6 @@ pub mod visitor;
 
 pub mod challenge;
 pub mod origin;
+pub mod peer;
 pub mod pop_store;
 pub mod snapshot;

@@ -171,6 +171,14 @@ impl Reply {
         }
     }
 
+    /// All values as texts; one that is none counts as empty.
+    pub fn texts(&self) -> Vec<String> {
+        let indices = 0..self.values.len();
+        indices
+            .map(|index| self.text(index).unwrap_or_default())
+            .collect()
+    }
+
     /// The value at `index` as a number, or 500: the script and its reader do not fit.
     pub fn number<T: std::str::FromStr>(&self, index: usize) -> Result<T, Problem> {
         let number = self.text(index).and_then(|text| text.parse().ok());

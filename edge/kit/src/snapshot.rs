@@ -9,10 +9,12 @@ mod kept;
 
 use crate::clock;
 use crate::settings::Edge;
+use kernel::pop::PopView;
 use kernel::problem::{Problem, ProblemKind};
 use kernel::session::VerifyingKey;
 use kernel::snapshot::Snapshot;
 use kernel::time::UnixMillis;
+use kernel::token::KeyVersions;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -76,6 +78,25 @@ impl View {
     /// document. What is rendered from it also depends on the clock.
     pub fn etag(&self) -> &str {
         &self.held.etag
+    }
+
+    /// This PoP as the origin sees it; 503 if it was revoked, or is not known there yet.
+    pub fn own_pop(&self, edge: &Edge) -> Result<&PopView, Problem> {
+        let pops = &self.held.snapshot.pops;
+        let own = pops.iter().find(|pop| pop.id == edge.keys.pop);
+        own.ok_or_else(|| {
+            let detail = "This edge takes no orders at the moment.";
+            Problem::new(ProblemKind::Unavailable, detail)
+        })
+    }
+
+    /// The versions of this PoP's key whose tokens count.
+    pub fn key_versions(&self, edge: &Edge) -> Result<KeyVersions, Problem> {
+        let own = self.own_pop(edge)?;
+        Ok(KeyVersions {
+            current: own.key_version,
+            oldest: own.oldest_key_version,
+        })
     }
 
     /// The key that sessions and tickets are checked with.

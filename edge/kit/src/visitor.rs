@@ -127,6 +127,7 @@ mod tests {
             generated_at_ms: NOON,
             session_key: hex::encode(key().verifying_key().to_bytes()),
             revoked_sessions: revoked.iter().map(|id| (*id).to_owned()).collect(),
+            pops: Vec::new(),
             sales: Vec::new(),
         };
         View::new(snapshot, "\"1\"".to_owned()).unwrap()

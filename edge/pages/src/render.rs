@@ -114,6 +114,7 @@ mod tests {
             },
             "limit_per_account": 2, "opens_at_ms": 1_000, "closes_at_ms": 9_000,
             "state": state, "remaining": remaining, "version": 1,
+            "lobby": kernel::lobby::Lobby::default(),
         });
         serde_json::from_value(json).unwrap()
     }

@@ -86,7 +86,8 @@ fn token(
     let session = visitor::session(shown.headers, view, now)?;
     let text = bearer(shown.headers).ok_or(ProblemKind::TokenMissing)?;
     let invalid = |detail: String| Problem::new(ProblemKind::TokenInvalid, detail);
-    let token = verify(&relay.edge.keys, text, now);
+    let versions = view.key_versions(&relay.edge)?;
+    let token = verify(&relay.edge.keys, versions, text, now);
     let token = token.map_err(|error| invalid(format!("The token is {}.", reason(&error))))?;
     let order: OrderRequest = json(shown.headers, shown.body)?;
     if token.account != session.account {
