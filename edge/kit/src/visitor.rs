@@ -105,6 +105,7 @@ mod tests {
             keys: PopKeys::derive("pop-1", &"5a".repeat(32)).unwrap(),
             origin_url: "http://127.0.0.1:4000".to_owned(),
             site: "https://shop.example".to_owned(),
+            pop_url: String::new(),
             trusted_proxies: kernel::client_address::parse_proxies(trusted).unwrap(),
         }
     }

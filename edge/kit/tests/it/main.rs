@@ -2,6 +2,8 @@
 
 // `cfg(test)` is always set here; it tells clippy that helpers are tests, too.
 #[cfg(test)]
+mod join;
+#[cfg(test)]
 mod lease;
 #[cfg(test)]
 mod server;
@@ -9,3 +11,5 @@ mod server;
 mod spend;
 #[cfg(test)]
 mod token;
+#[cfg(test)]
+mod turns;
