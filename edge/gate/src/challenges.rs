@@ -9,10 +9,11 @@ use kernel::client_address::prefix;
 use kernel::problem::{Problem, ProblemKind};
 use kit::answer::{self, Answer};
 use kit::{clock, random, snapshot, visitor};
-use spin_sdk::http::{Request, StatusCode};
+use kit::body::Whole;
+use spin_sdk::http::StatusCode;
 
 /// Answers with a challenge in ALTCHA's form.
-pub(crate) async fn make(gate: &'static Gate, request: &Request) -> Result<Answer, Problem> {
+pub(crate) async fn make(gate: &'static Gate, request: &Whole) -> Result<Answer, Problem> {
     let headers = request.headers();
     visitor::check_site(&gate.edge, request.method(), headers)?;
     let wanted = Wanted::of(request.uri().query().unwrap_or_default())?;

@@ -14,18 +14,31 @@ mod leases;
 
 mod tokens;
 
+mod plain;
+
 use kernel::problem::{Problem, ProblemKind};
 use kit::answer::{self, Answer};
+use kit::accept::wants_page;
+use kit::body::{self, Whole};
 use routes::Route;
 use settings::Gate;
 use spin_sdk::http::{Method, Request};
 
 #[spin_sdk::http_service]
 async fn handle(request: Request) -> Answer {
-    answer::from(route(request).await)
+    match body::whole(request).await {
+        Ok(request)
+            if plain::is_page(request.uri().path())
+                && wants_page(request.method(), request.headers()) =>
+        {
+            plain::answer(request).await
+        }
+        Ok(request) => answer::from(route(request).await),
+        Err(problem) => answer::problem(&problem),
+    }
 }
 
-async fn route(request: Request) -> Result<Answer, Problem> {
+async fn route(request: Whole) -> Result<Answer, Problem> {
     let gate = Gate::get().await?;
     let path = request.uri().path().to_owned();
     match Route::of(&path) {

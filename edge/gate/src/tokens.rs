@@ -8,19 +8,21 @@ use crate::settings::Gate;
 use crate::slots::{Applicant, Limit, NotLent, Outcome, Slots};
 use kernel::challenge::{Binding, Purpose};
 use kernel::client_address::prefix;
+use kernel::ids::OrderId;
 use kernel::problem::{Problem, ProblemKind};
 use kernel::sale::SaleState;
 use kernel::time::UnixMillis;
 use kernel::token::{PurchaseToken, mint};
 use kernel::wire::{Sale, TokenGrant, TokenRequest};
 use kit::answer::{self, Answer, with_header};
-use kit::{body, challenge, clock, random, snapshot, visitor};
-use spin_sdk::http::{Request, StatusCode};
+use kit::body::{self, Whole};
+use kit::{challenge, clock, random, snapshot, visitor};
+use spin_sdk::http::{HeaderMap, StatusCode};
 
 /// Gives the signed-in shopper a token for the sale with the id `sale`.
 pub(crate) async fn give(
     gate: &'static Gate,
-    request: Request,
+    request: Whole,
     sale: &str,
 ) -> Result<Answer, Problem> {
     let now = clock::now();
@@ -32,7 +34,7 @@ pub(crate) async fn give(
     let entry = entry.ok_or(ProblemKind::UnknownSale)?;
     let session = visitor::session(&headers, &view, now)?;
     let prefix = prefix(visitor::client(&gate.edge, &headers)?);
-    let body = body::read(request).await?;
+    let body = request.into_body();
     let TokenRequest { challenge: answer } = body::json(&headers, &body)?;
     admits(&entry.sale, now)?;
 
@@ -56,6 +58,35 @@ pub(crate) async fn give(
         outcome => outcome,
     };
     say(gate, outcome)
+}
+
+/// The account's live token for the sale with the id `sale`, if it has one.
+pub(crate) async fn live(
+    gate: &Gate,
+    headers: &HeaderMap,
+    sale: &str,
+) -> Result<Option<TokenGrant>, Problem> {
+    let now = clock::now();
+    let view = snapshot::current(&gate.edge).await?;
+    let session = visitor::session(headers, &view, now)?;
+    let sale = sale.parse().map_err(|_| ProblemKind::UnknownSale)?;
+    let key = format!("gate:{{{sale}}}:token:{}", session.account);
+    let record = [key.as_str(), "lease", "first", "offset", "nbf", "exp"];
+    let record = gate.store.command("HMGET", &record).await?;
+    if record.text(0).is_none() || now.0 >= record.number(4)? {
+        return Ok(None);
+    }
+    let first: u64 = record.number(1)?;
+    let slot = first.checked_add(record.number(2)?);
+    let token = PurchaseToken {
+        account: session.account,
+        sale,
+        slot: OrderId(slot.ok_or_else(|| record.misunderstood())?),
+        lease: record.number(0)?,
+        not_before: UnixMillis(record.number(3)?),
+        expires_at: UnixMillis(record.number(4)?),
+    };
+    Ok(Some(granted(gate, &token)))
 }
 
 /// Whether the sale gives tokens now.
@@ -96,13 +127,16 @@ fn say(gate: &Gate, outcome: Outcome) -> Result<Answer, Problem> {
 }
 
 fn grant(gate: &Gate, token: &PurchaseToken, status: StatusCode) -> Answer {
-    let grant = TokenGrant {
+    answer::json(status, &granted(gate, token))
+}
+
+fn granted(gate: &Gate, token: &PurchaseToken) -> TokenGrant {
+    TokenGrant {
         token: mint(&gate.edge.keys, token),
         sale_id: token.sale,
         not_before_ms: token.not_before,
         expires_at_ms: token.expires_at,
-    };
-    answer::json(status, &grant)
+    }
 }
 
 /// 429 with the headers of draft-ietf-httpapi-ratelimit-headers-10.

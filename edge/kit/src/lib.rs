@@ -27,8 +27,10 @@ pub mod clock;
 pub mod random;
 pub mod settings;
 
+pub mod accept;
 pub mod answer;
 pub mod body;
+pub mod form;
 pub mod visitor;
 
 pub mod challenge;

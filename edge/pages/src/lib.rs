@@ -8,15 +8,12 @@ mod route;
 mod page;
 mod sale_view;
 mod shown;
-mod words;
 
 mod render;
 mod rendered;
 
 mod assets;
 mod encoding;
-mod headers;
-mod settings;
 
 mod site;
 

@@ -2,18 +2,17 @@
 
 use crate::assets;
 use crate::encoding::{Encoding, choose};
-use crate::headers;
 use crate::page::Page;
 use crate::render::{self, Message};
 use crate::rendered;
 use crate::route::{self, Fixed, Route};
 use crate::sale_view::SaleView;
-use crate::settings;
 use crate::shown::{rank, shown};
 use kernel::problem::{Problem, ProblemKind};
 use kernel::time::UnixMillis;
 use kit::answer::{self, Answer};
 use kit::snapshot::View;
+use layout::{headers, settings};
 use spin_sdk::http::{HeaderMap, Method, StatusCode};
 use std::sync::Arc;
 
@@ -37,7 +36,7 @@ const NOT_READY: Message<'_> = Message {
 };
 const NOT_READY_RETRY_SECONDS: u32 = 2;
 
-type Rendered = Result<Arc<Page>, minijinja::Error>;
+type Rendered = Result<Arc<Page>, layout::render::Error>;
 
 /// The answer to any request.
 pub async fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Answer {
