@@ -8,8 +8,8 @@ use kernel::challenge::{Binding, make as make_challenge};
 use kernel::client_address::prefix;
 use kernel::problem::{Problem, ProblemKind};
 use kit::answer::{self, Answer};
-use kit::{clock, random, snapshot, visitor};
 use kit::body::Whole;
+use kit::{clock, random, snapshot, visitor};
 use spin_sdk::http::StatusCode;
 
 /// Answers with a challenge in ALTCHA's form.

@@ -17,8 +17,8 @@ mod tokens;
 mod plain;
 
 use kernel::problem::{Problem, ProblemKind};
-use kit::answer::{self, Answer};
 use kit::accept::wants_page;
+use kit::answer::{self, Answer};
 use kit::body::{self, Whole};
 use routes::Route;
 use settings::Gate;

@@ -49,7 +49,9 @@ pub(crate) async fn answer(request: Whole) -> Answer {
     let path = request.uri().path().to_owned();
     let result = match (Page::of(&path), request.method()) {
         (Some(Page::Challenge), &Method::GET | &Method::HEAD) => challenge::show(&request).await,
-        (Some(Page::Tokens(sale)), &Method::GET | &Method::HEAD) => turn::show(&request, sale).await,
+        (Some(Page::Tokens(sale)), &Method::GET | &Method::HEAD) => {
+            turn::show(&request, sale).await
+        }
         (Some(Page::Tokens(sale)), _) => turn::take(request, sale).await,
         (Some(Page::Places(sale)), &Method::GET | &Method::HEAD) => {
             place::show(&request, sale).await
@@ -74,7 +76,12 @@ async fn asked(request: Whole) -> Result<Told, Problem> {
 }
 
 /// The request that a script would make, with the headers of this one.
-fn script(headers: &HeaderMap, method: Method, address: &str, body: String) -> Result<Whole, Problem> {
+fn script(
+    headers: &HeaderMap,
+    method: Method,
+    address: &str,
+    body: String,
+) -> Result<Whole, Problem> {
     let mut request = Whole::new(body.into());
     *request.uri_mut() = address
         .parse::<Uri>()
@@ -115,11 +122,13 @@ fn challenge_address(purpose: &str, sale: &str, quantity: Option<u32>) -> String
 }
 
 /// The sale with this id.
-async fn sale(gate: &Gate, id: &str) -> Result<SnapshotSale, Problem> {
+async fn sale(gate: &'static Gate, id: &str) -> Result<SnapshotSale, Problem> {
     let view = snapshot::current(&gate.edge).await?;
     let mut sales = view.snapshot().sales.iter();
     let entry = sales.find(|entry| entry.sale.id.to_string() == id);
-    entry.cloned().ok_or_else(|| ProblemKind::UnknownSale.into())
+    entry
+        .cloned()
+        .ok_or_else(|| ProblemKind::UnknownSale.into())
 }
 
 /// What a page of a sale shows of it.

@@ -62,7 +62,7 @@ pub(crate) async fn give(
 
 /// The account's live token for the sale with the id `sale`, if it has one.
 pub(crate) async fn live(
-    gate: &Gate,
+    gate: &'static Gate,
     headers: &HeaderMap,
     sale: &str,
 ) -> Result<Option<TokenGrant>, Problem> {

@@ -27,6 +27,11 @@ pub async fn whole(request: Request) -> Result<Whole, Problem> {
     }
 }
 
+/// The body alone.
+pub async fn read(request: Request) -> Result<Bytes, Problem> {
+    whole(request).await.map(Request::into_body)
+}
+
 /// A JSON value out of a shopper's request.
 pub fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
     let media_type = headers

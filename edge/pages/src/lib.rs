@@ -19,5 +19,5 @@ mod site;
 
 #[spin_sdk::http_service]
 async fn handle(request: spin_sdk::http::Request) -> kit::answer::Answer {
-    site::answer(request.method(), request.uri().path(), request.headers()).await
+    site::answer(request.method(), request.uri(), request.headers()).await
 }

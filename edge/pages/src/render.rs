@@ -2,6 +2,7 @@
 
 use crate::route::Fixed;
 use crate::sale_view::SaleView;
+use kernel::ids::OrderId;
 use layout::render::{Error, context, render};
 
 /// What a page of a few words says.
@@ -35,9 +36,14 @@ pub fn fixed(page: Fixed) -> Result<String, Error> {
         Fixed::SignUp => ("sign-up.html", "js/sign-up.js", ""),
         Fixed::Reset => ("reset.html", "js/reset.js", ""),
         Fixed::Orders => ("orders.html", "js/orders.js", "orders"),
-        Fixed::Order => ("order.html", "js/order.js", ""),
     };
     render(name, &[script], context! { here })
+}
+
+/// The page of an order.
+pub fn order(id: OrderId) -> Result<String, Error> {
+    let order_id = id.to_string();
+    render("order.html", &["js/order.js"], context! { order_id })
 }
 
 /// A page of a few words.
@@ -134,18 +140,16 @@ mod tests {
             sales(&[]).unwrap(),
             page_of(&sale_with("Console", "open", "many"), 2_000),
             super::message(message).unwrap(),
+            order(OrderId(7)).unwrap(),
         ];
-        let all = [
-            Fixed::SignIn,
-            Fixed::SignUp,
-            Fixed::Reset,
-            Fixed::Orders,
-            Fixed::Order,
-        ];
+        let all = [Fixed::SignIn, Fixed::SignUp, Fixed::Reset, Fixed::Orders];
         pages.extend(all.map(|page| fixed(page).unwrap()));
         for html in pages {
             assert!(html.contains("<title>") && html.contains("<h1"), "{html}");
-            assert!(html.contains(&layout::assets::address("js/frame.js")), "{html}");
+            assert!(
+                html.contains(&layout::assets::address("js/frame.js")),
+                "{html}"
+            );
             for inline in [" style=", "<style", " onclick=", "<script>"] {
                 assert!(!html.contains(inline), "{inline} in {html}");
             }

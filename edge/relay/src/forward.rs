@@ -60,6 +60,15 @@ pub(crate) async fn send(
     pass: Pass,
     received: &Received,
 ) -> Result<types::Response, Problem> {
+    answered(fetch(relay, pass, received).await?)
+}
+
+/// The same, with the answer as the origin gave it.
+pub(crate) async fn fetch(
+    relay: &'static Relay,
+    pass: Pass,
+    received: &Received,
+) -> Result<Response, Problem> {
     let (method, uri) = (&received.method, &received.uri);
     let path_and_query = uri.path_and_query().map_or("/", |path| path.as_str());
     let asked = asked(&received.headers, pass);
@@ -77,12 +86,11 @@ pub(crate) async fn send(
         Err(error) if may_repeat(&error, pass, received) => once().await,
         response => response,
     };
-    let response = response.map_err(|error| {
+    response.map_err(|error| {
         eprintln!("{error}: {method} {}", uri.path());
         let detail = "Please try again in a moment.";
         Problem::new(ProblemKind::Unavailable, detail)
-    })?;
-    answered(response)
+    })
 }
 
 /// Whether a request may be sent once more. What the origin has not seen may; what it may have

@@ -16,7 +16,10 @@ mod passes;
 
 mod forward;
 
+mod forms;
+
 use kernel::problem::{Problem, ProblemKind};
+use kit::accept::wants_page;
 use kit::answer::{self, Answer};
 use kit::visitor;
 use received::Received;
@@ -27,6 +30,10 @@ use spin_sdk::wasip3::http::types::{ErrorCode, Response};
 
 #[spin_sdk::http_service]
 async fn handle(request: Request) -> Result<Response, ErrorCode> {
+    let (method, headers) = (request.method(), request.headers());
+    if wants_page(method, headers) && forms::is_page(method.as_str(), request.uri().path()) {
+        return forms::answer(request).await.into_response();
+    }
     match route(request).await {
         Ok(Reply::Here(answer)) => answer.into_response(),
         Ok(Reply::Origin(response)) => Ok(response),

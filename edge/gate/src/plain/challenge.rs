@@ -120,11 +120,17 @@ pub(super) async fn show(request: &Whole) -> Result<Answer, Problem> {
     let gate = Gate::get().await?;
     let query = query(request)?;
     let wanted = Wanted::of(&query)?;
-    if wanted.sale().is_some() && query.get("renewed").is_none() && ends_soon(gate, request).await? {
+    if wanted.sale().is_some() && query.get("renewed").is_none() && ends_soon(gate, request).await?
+    {
         let next = format!("{}&renewed=1", here(request));
         return Ok(renewal(&next));
     }
-    let question = script(request.headers(), Method::GET, &wanted.question(), String::new())?;
+    let question = script(
+        request.headers(),
+        Method::GET,
+        &wanted.question(),
+        String::new(),
+    )?;
     let told = asked(question).await?;
     if told.kind() == "signed-out" {
         return Ok(renewal(here(request)));
@@ -147,7 +153,7 @@ pub(super) async fn show(request: &Whole) -> Result<Answer, Problem> {
 }
 
 /// Whether there is a session, and it is over before a code would be.
-async fn ends_soon(gate: &Gate, request: &Whole) -> Result<bool, Problem> {
+async fn ends_soon(gate: &'static Gate, request: &Whole) -> Result<bool, Problem> {
     let view = snapshot::current(&gate.edge).await?;
     let now = clock::now();
     let session = visitor::session(request.headers(), &view, now);
@@ -209,10 +215,13 @@ fn view(wanted: &Wanted, challenge: &Challenge, entry: Option<&SnapshotSale>) ->
     } = said(wanted);
     let mut fields = vec![("challenge_id", challenge.challenge_id.as_str())];
     if let Purpose::Code(purpose) = wanted.purpose {
-        fields.push(("purpose", match purpose {
-            CodePurpose::Register => "register",
-            CodePurpose::Reset => "reset",
-        }));
+        fields.push((
+            "purpose",
+            match purpose {
+                CodePurpose::Register => "register",
+                CodePurpose::Reset => "reset",
+            },
+        ));
     }
     let next = wanted.next.as_deref();
     if wanted.sale().is_none() {
@@ -221,7 +230,10 @@ fn view(wanted: &Wanted, challenge: &Challenge, entry: Option<&SnapshotSale>) ->
     let links = match wanted.purpose {
         Purpose::SignIn => vec![
             Way::new("Make an account", code_address(CodePurpose::Register, next)),
-            Way::new("Forgot the password?", code_address(CodePurpose::Reset, next)),
+            Way::new(
+                "Forgot the password?",
+                code_address(CodePurpose::Reset, next),
+            ),
         ],
         Purpose::Code(_) => vec![Way::new("I have an account", sign_in_address(next))],
         Purpose::Token(_) | Purpose::Place(_) => Vec::new(),

@@ -106,10 +106,13 @@ fn view(entry: &SnapshotSale, standing: &Standing, here: &str, now: UnixMillis) 
             "You are in line",
             "You are among those whose place is drawn when the sale opens.".to_owned(),
         ),
-        State::Waiting => ("You are in line", match expected {
-            Some(at) => format!("Your turn is expected at {}.", words::clock(at)),
-            None => "Your turn comes when those before you have been let in.".to_owned(),
-        }),
+        State::Waiting => (
+            "You are in line",
+            match expected {
+                Some(at) => format!("Your turn is expected at {}.", words::clock(at)),
+                None => "Your turn comes when those before you have been let in.".to_owned(),
+            },
+        ),
         State::Admitted => (
             "It is your turn",
             "Go on now: a turn that is not used goes to the next.".to_owned(),
@@ -181,13 +184,24 @@ pub(super) mod tests {
             assert_eq!(html.contains("http-equiv=\"refresh\""), reloads, "{html}");
             assert!(html.contains("A &lt;console&gt;"), "{html}");
         };
-        let drawn = ["drawn when the sale opens", ">17<", ">4000<", "1 Jan 1970, 00:00 UTC"];
+        let drawn = [
+            "drawn when the sale opens",
+            ">17<",
+            ">4000<",
+            "1 Jan 1970, 00:00 UTC",
+        ];
         check("waiting", 9_000, None, &drawn, true);
         let waiting = ["expected at 00:01:05 UTC", ">131<", ">120<"];
         check("waiting", 11_000, Some(131), &waiting, true);
         check("waiting", 66_000, Some(131), &["have been let in"], true);
         let buy = "&#x2f;gate&#x2f;challenges?purpose=token&amp;kind=image&amp;sale_id=5";
-        check("admitted", 66_000, Some(100), &["It is your turn", buy], false);
+        check(
+            "admitted",
+            66_000,
+            Some(100),
+            &["It is your turn", buy],
+            false,
+        );
         check("passed", 66_000, Some(100), &["has passed", buy], false);
         check("sold_out", 66_000, Some(131), &["Sold out", ">131<"], true);
     }

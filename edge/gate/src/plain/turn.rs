@@ -121,7 +121,12 @@ fn view(
     let seconds = wait_ms.saturating_add(999) / 1_000;
     let price = entry.sale.price;
     let total = price.amount_minor.checked_mul(i64::from(quantity));
-    let total = total.map(|amount_minor| words::money(Money { amount_minor, ..price }));
+    let total = total.map(|amount_minor| {
+        words::money(Money {
+            amount_minor,
+            ..price
+        })
+    });
     let quantity = quantity.to_string();
     let fields = [
         ("sale_id", grant.sale_id.to_string()),
