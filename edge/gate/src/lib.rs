@@ -46,6 +46,10 @@ async fn route(request: Whole) -> Result<Answer, Problem> {
             Method::GET | Method::HEAD | Method::POST => challenges::make(gate, &request).await,
             _ => Ok(answer::method_not_allowed("GET, HEAD, POST")),
         },
+        Some(Route::Medium(id, medium)) => match *request.method() {
+            Method::GET | Method::HEAD => challenges::show(gate, request.headers(), id, medium),
+            _ => Ok(answer::method_not_allowed("GET, HEAD")),
+        },
         Some(Route::Tokens(sale)) => match *request.method() {
             Method::POST => tokens::give(gate, request, sale).await,
             _ => Ok(answer::method_not_allowed("POST")),

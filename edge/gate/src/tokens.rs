@@ -40,7 +40,7 @@ pub(crate) async fn give(
 
     let (sale, account) = (Some(entry.sale.id), Some(session.account));
     let binding = Binding::new(Purpose::Token, sale, account, prefix.clone());
-    let solved = challenge::check(&gate.edge, &answer, &binding)?;
+    let solved = challenge::check(&gate.edge, &gate.store, &answer, &binding).await?;
     let applicant = Applicant {
         request: random::name(),
         account: session.account,

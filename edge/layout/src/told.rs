@@ -88,6 +88,10 @@ impl Told {
         let kind = self.kind();
         let text = |name: &str| self.value[name].as_str().unwrap_or_default().to_owned();
         let (heading, what_to_do) = match plain(kind) {
+            None if kind == ProblemKind::SlowDown.word() => (
+                "Please wait a moment".to_owned(),
+                format!("{} Nothing is lost.", text("detail")).trim().to_owned(),
+            ),
             Some((heading, what_to_do)) => (heading.to_owned(), what_to_do.to_owned()),
             None if kind.is_empty() => (
                 "That did not work".to_owned(),
@@ -157,10 +161,6 @@ fn plain(kind: &str) -> Option<(&'static str, &'static str)> {
         "challenge-expired" => (
             "The code is too old",
             "A code counts for two minutes. Please get another one.",
-        ),
-        "slow-down" => (
-            "Many are before you",
-            "Nothing is lost: please try again in a moment.",
         ),
         "paused" => (
             "The sale is paused for a moment",

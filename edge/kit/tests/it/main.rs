@@ -2,7 +2,11 @@
 
 // `cfg(test)` is always set here; it tells clippy that helpers are tests, too.
 #[cfg(test)]
+mod code;
+#[cfg(test)]
 mod lease;
+#[cfg(test)]
+mod load;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
