@@ -1,19 +1,13 @@
-//! Embeds `static/`: assets with their compressed variants under one hash of them all, which
-//! modules a script needs, and the templates.
-//!
-//! Invariant: a byte changed in any asset changes the address of all, so an address once given
-//! out always means the same bytes, and modules find each other by their relative names.
+//! Embeds the assets of `static/` with their compressed variants. Their names, their one hash and
+//! the templates are `edge/layout`'s.
 
 #[path = "build/compress.rs"]
 mod compress;
-#[path = "build/files.rs"]
+#[path = "../layout/build/files.rs"]
 mod files;
-#[path = "build/modules.rs"]
-mod modules;
 
 use anyhow::{Context, Result};
 use files::File;
-use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -24,19 +18,13 @@ fn main() -> Result<()> {
     let root = manifest.join("../../static").canonicalize()?;
 
     let assets = files::assets(&root)?;
-    let templates = files::templates(&root)?;
-    let code = format!(
-        "{}{}{}",
-        asset_table(&assets, &out)?,
-        module_table(&assets)?,
-        template_table(&templates)?,
-    );
-    fs::write(out.join("embedded.rs"), code)?;
+    fs::write(out.join("embedded.rs"), asset_table(&assets, &out)?)?;
 
     let mut stdout = std::io::stdout();
     for path in [
         root.as_path(),
         &manifest.join("build"),
+        &manifest.join("../layout/build"),
         &manifest.join("build.rs"),
     ] {
         let line = format!("cargo::rerun-if-changed={}\n", path.display());
@@ -46,8 +34,7 @@ fn main() -> Result<()> {
 }
 
 fn asset_table(assets: &[File], out: &Path) -> Result<String> {
-    let mut code = format!("pub const SET: &str = {:?};\n", set_hash(assets));
-    code.push_str("pub static ASSETS: &[Asset] = &[\n");
+    let mut code = String::from("pub static ASSETS: &[Asset] = &[\n");
     for (number, file) in assets.iter().enumerate() {
         let include = |path: &Path| format!("include_bytes!({:?})", path.display().to_string());
         let variant = |name: &str, packed: Vec<u8>| -> Result<String> {
@@ -67,37 +54,6 @@ fn asset_table(assets: &[File], out: &Path) -> Result<String> {
             variant("br", compress::brotli(&file.content)?)?,
             variant("gz", compress::gzip(&file.content)?)?,
         )?;
-    }
-    code.push_str("];\n");
-    Ok(code)
-}
-
-fn set_hash(assets: &[File]) -> String {
-    let mut hash = Sha256::new();
-    for file in assets {
-        // Lengths go in as well, so that bytes cannot move from one file to the next.
-        hash.update((file.name.len() as u64).to_be_bytes());
-        hash.update(&file.name);
-        hash.update((file.content.len() as u64).to_be_bytes());
-        hash.update(&file.content);
-    }
-    hex::encode(&hash.finalize()[..6])
-}
-
-fn module_table(assets: &[File]) -> Result<String> {
-    let mut code = String::from("pub static MODULES: &[(&str, &[&str])] = &[\n");
-    for (name, needed) in modules::closures(assets)? {
-        writeln!(code, "    ({name:?}, &{needed:?}),")?;
-    }
-    code.push_str("];\n");
-    Ok(code)
-}
-
-fn template_table(templates: &[File]) -> Result<String> {
-    let mut code = String::from("pub static TEMPLATES: &[(&str, &str)] = &[\n");
-    for file in templates {
-        let path = file.path.display().to_string();
-        writeln!(code, "    ({:?}, include_str!({path:?})),", file.name)?;
     }
     code.push_str("];\n");
     Ok(code)

@@ -34,6 +34,8 @@ pub struct PopKeys {
     pub challenge: String,
     /// Signs the key of a challenge, so that it can be checked without solving it again.
     pub challenge_key: String,
+    /// Seals the ids of codes to be read or heard, and draws the codes.
+    pub media: [u8; 32],
 }
 
 impl PopKeys {
@@ -62,6 +64,7 @@ impl PopKeys {
             peer: SigningKey::from_bytes(&key("peer")),
             challenge: hex::encode(key("challenge")),
             challenge_key: hex::encode(key("challenge-key")),
+            media: key("media"),
         })
     }
 

@@ -13,6 +13,7 @@ mod session;
 mod trace;
 
 mod accounts;
+mod events;
 mod internal;
 mod orders;
 mod payments;
@@ -24,7 +25,7 @@ mod webhooks;
 pub use serve::{bind, serve};
 
 use crate::accounts::Accounts;
-use crate::orders::Prices;
+use crate::orders::{Prices, Watch};
 use crate::payments::Provider;
 use crate::sales::{Leases, Snapshots};
 use crate::settings::{HttpSettings, PaymentSettings};
@@ -42,6 +43,7 @@ pub struct Origin {
     accounts: Accounts,
     provider: Provider,
     prices: Prices,
+    watch: Watch,
     leases: Leases,
     snapshots: Snapshots,
     http: HttpSettings,
@@ -61,6 +63,7 @@ impl Origin {
         payments: PaymentSettings,
     ) -> Arc<Self> {
         Arc::new(Self {
+            watch: Watch::new(stores.clone()),
             stores,
             accounts,
             provider,
@@ -71,6 +74,11 @@ impl Origin {
             payments,
             in_flight: Semaphore::new(IN_FLIGHT_MAX),
         })
+    }
+
+    /// Ends the streams of order events, which would outlast a stop.
+    pub fn end_streams(&self) {
+        self.watch.close();
     }
 }
 

@@ -83,6 +83,7 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         async move { drop(stopped.wait_for(|stop| *stop).await) }
     };
     let mut listeners = JoinSet::new();
+    let mut shop = None;
     let mut workers = JoinSet::new();
 
     let ops = bind("ops", ops_settings.listen).await?;
@@ -95,7 +96,8 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         let provider = Provider::new(payments.clone(), &http.public_url)?;
         let origin = Origin::new(stores.clone(), accounts, provider, http, payments);
         listeners.spawn(serve(edge, edge_routes(origin.clone()), stopping()));
-        listeners.spawn(serve(webhooks, webhook_routes(origin), stopping()));
+        listeners.spawn(serve(webhooks, webhook_routes(origin.clone()), stopping()));
+        shop = Some(origin);
     }
     if roles.contains(&Role::Decider) {
         workers.spawn(origin::orders::decide(stores.clone()));
@@ -122,6 +124,9 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
     }
     tracing::info!("Stopping: requests may finish");
     stop.send_replace(true);
+    if let Some(origin) = shop {
+        origin.end_streams();
+    }
     listeners.join_all().await;
     // What workers are cut off in is repeated by the next process: messages come again.
     workers.shutdown().await;

@@ -16,9 +16,10 @@ use kernel::snapshot::SnapshotSale;
 use kernel::time::UnixMillis;
 use kernel::wire::{PlaceGrant, PlaceRequest, PlaceStanding, PlaceState};
 use kit::answer::{self, Answer};
+use kit::body::Whole;
 use kit::pop_store::{Reply, Script};
 use kit::{challenge, clock, random};
-use spin_sdk::http::{Request, StatusCode};
+use spin_sdk::http::StatusCode;
 
 static JOIN: Script = Script::new(concat!(
     include_str!("../../../lua/edge/limits.lua"),
@@ -32,7 +33,7 @@ const STEPS_MAX: u32 = 4;
 /// `POST`: gives the shopper an arrival.
 pub(crate) async fn join(
     gate: &'static Gate,
-    request: Request,
+    request: Whole,
     sale: &str,
 ) -> Result<Answer, Problem> {
     let shopper = match Shopper::of(gate, request, sale).await? {
@@ -45,7 +46,7 @@ pub(crate) async fn join(
     if entry.sale.state_at(now) == SaleState::Closed {
         return Err(Problem::new(ProblemKind::SoldOut, "The sale is over."));
     }
-    let solved = challenge::check(&gate.edge, &answer, &shopper.binding(Purpose::Place))?;
+    let solved = shopper.solved(&answer, Purpose::Place).await?;
     // From the opening on an arrival is one behind the draw, and must not get into the tree.
     if now >= entry.sale.opens_at_ms && entry.sale.lobby.drawn_at_ms.is_none() {
         lobby::close(gate, entry).await?;
@@ -119,7 +120,7 @@ async fn ask(
 /// `GET`: where the shopper stands.
 pub(crate) async fn standing(
     gate: &'static Gate,
-    request: Request,
+    request: Whole,
     sale: &str,
 ) -> Result<Answer, Problem> {
     let shopper = match Shopper::of(gate, request, sale).await? {

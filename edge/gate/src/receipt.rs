@@ -11,12 +11,13 @@ use kernel::lobby::{CHUNK, Receipt, Ticket, proof};
 use kernel::problem::{Problem, ProblemKind};
 use kernel::time::UnixMillis;
 use kit::answer::{self, Answer};
-use spin_sdk::http::{Request, StatusCode};
+use kit::body::Whole;
+use spin_sdk::http::StatusCode;
 
 /// Gives the shopper the receipt for the place that was drawn.
 pub(crate) async fn give(
     gate: &'static Gate,
-    request: Request,
+    request: Whole,
     sale: &str,
 ) -> Result<Answer, Problem> {
     let shopper = match Shopper::of(gate, request, sale).await? {

@@ -6,7 +6,6 @@
 use crate::limits::Limits;
 use crate::settings::Gate;
 use crate::turns::Applicant;
-use bytes::Bytes;
 use kernel::challenge::{Binding, Purpose, Solved};
 use kernel::client_address::prefix;
 use kernel::ids::AccountId;
@@ -14,11 +13,11 @@ use kernel::pop::PopView;
 use kernel::problem::{Problem, ProblemKind};
 use kernel::snapshot::SnapshotSale;
 use kit::answer::Answer;
+use kit::body::Whole;
 use kit::peer::{Asked, At, at_home};
 use kit::snapshot::View;
 use kit::{body, challenge, clock, random, snapshot, visitor};
 use serde::de::DeserializeOwned;
-use spin_sdk::http::{HeaderMap, Request};
 use std::net::IpAddr;
 
 /// Who asks, and about what.
@@ -27,8 +26,7 @@ pub(crate) struct Shopper {
     view: View,
     /// Where the sale stands in the snapshot.
     index: usize,
-    headers: HeaderMap,
-    body: Bytes,
+    request: Whole,
     /// The account.
     pub(crate) account: AccountId,
     client: IpAddr,
@@ -38,30 +36,22 @@ impl Shopper {
     /// Reads and checks the request. `Err` is the answer of the account's home, if that is elsewhere.
     pub(crate) async fn of(
         gate: &'static Gate,
-        request: Request,
+        request: Whole,
         sale: &str,
     ) -> Result<Result<Self, Answer>, Problem> {
-        let (method, uri) = (request.method().clone(), request.uri().clone());
-        let headers = request.headers().clone();
-        visitor::check_site(&gate.edge, &method, &headers)?;
+        let headers = request.headers();
+        visitor::check_site(&gate.edge, request.method(), headers)?;
         let view = snapshot::current(&gate.edge).await?;
         let mut sales = view.snapshot().sales.iter();
         let index = sales.position(|entry| entry.sale.id.to_string() == sale);
         let index = index.ok_or(ProblemKind::UnknownSale)?;
-        let account = visitor::session(&headers, &view, clock::now())?.account;
-        let body = body::read(request).await?;
-
+        let account = visitor::session(headers, &view, clock::now())?.account;
         let drawn = view.snapshot().sales[index]
             .sale
             .lobby
             .drawn_at_ms
             .is_some();
-        let asked = Asked {
-            method: &method,
-            uri: &uri,
-            headers: &headers,
-            body: &body,
-        };
+        let asked = Asked::of(&request);
         Ok(
             match at_home(&gate.edge, &view, asked, account, drawn).await? {
                 At::Home(answer) => Err(answer),
@@ -69,10 +59,9 @@ impl Shopper {
                     gate,
                     view,
                     index,
-                    headers,
-                    body,
                     account,
                     client,
+                    request,
                 }),
             },
         )
@@ -95,13 +84,19 @@ impl Shopper {
 
     /// What the body says.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        body::json(&self.headers, &self.body)
+        body::json(self.request.headers(), self.request.body())
     }
 
     /// What a challenge of theirs is bound to.
     pub(crate) fn binding(&self, purpose: Purpose) -> Binding {
         let sale = Some(self.entry().sale.id);
         Binding::new(purpose, sale, Some(self.account), prefix(self.client))
+    }
+
+    /// Checks the answer to a challenge of this purpose.
+    pub(crate) async fn solved(&self, answer: &str, purpose: Purpose) -> Result<Solved, Problem> {
+        let Gate { edge, store, .. } = self.gate;
+        challenge::check(edge, store, answer, &self.binding(purpose)).await
     }
 
     /// The limits that they count against.

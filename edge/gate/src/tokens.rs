@@ -8,18 +8,21 @@ use crate::limits::{Limits, seconds};
 use crate::settings::Gate;
 use crate::shopper::Shopper;
 use crate::slots::{Afterwards, Held, Life, NotLent, Outcome, Slots};
+use crate::store::key;
 use crate::turns::{Applicant, Turns};
 use crate::{internal, leases, lobby};
 use kernel::challenge::Purpose;
+use kernel::ids::OrderId;
 use kernel::order::{OrderState, Refusal};
 use kernel::problem::{Problem, ProblemKind};
 use kernel::sale::SaleState;
 use kernel::time::UnixMillis;
-use kernel::token::mint;
+use kernel::token::{PurchaseToken, mint};
 use kernel::wire::{Sale, TokenGrant, TokenRequest};
 use kit::answer::{self, Answer};
+use kit::body::Whole;
 use kit::{challenge, clock};
-use spin_sdk::http::{Request, StatusCode};
+use spin_sdk::http::StatusCode;
 
 /// How often one request may ask the store: for a place, for a report, for the end of a former
 /// token, for a lease, and then once more for each that another request overtook.
@@ -28,7 +31,7 @@ const STEPS_MAX: u32 = 8;
 /// Gives the signed-in shopper a token for the sale with the id `sale`.
 pub(crate) async fn give(
     gate: &'static Gate,
-    request: Request,
+    request: Whole,
     sale: &str,
 ) -> Result<Answer, Problem> {
     let shopper = match Shopper::of(gate, request, sale).await? {
@@ -38,7 +41,7 @@ pub(crate) async fn give(
     let TokenRequest { challenge: answer } = shopper.json()?;
     let entry = shopper.entry();
     admits(&entry.sale, clock::now())?;
-    let solved = challenge::check(&gate.edge, &answer, &shopper.binding(Purpose::Token))?;
+    let solved = shopper.solved(&answer, Purpose::Token).await?;
     let Some(turns) = Turns::of(entry, &gate.edge.keys.pop, shopper.pops()) else {
         lobby::close(gate, entry).await?;
         let detail = "The places are being drawn.";
@@ -59,6 +62,38 @@ pub(crate) async fn give(
     }
     let version = shopper.view().key_versions(&gate.edge)?.current;
     say(gate, version, outcome, &limits)
+}
+
+/// The shopper's live token for the sale with the id `sale`.
+pub(crate) async fn live(
+    gate: &'static Gate,
+    request: Whole,
+    sale: &str,
+) -> Result<Answer, Problem> {
+    let shopper = match Shopper::of(gate, request, sale).await? {
+        Ok(shopper) => shopper,
+        Err(answer) => return Ok(answer),
+    };
+    let sale = shopper.entry().sale.id;
+    let record = key(sale, &format!("place:{}", shopper.account));
+    let record = [record.as_str(), "lease", "first", "offset", "nbf", "exp"];
+    let record = gate.store.command("HMGET", &record).await?;
+    if record.text(0).is_none() || clock::now().0 >= record.number(4)? {
+        let detail = "This account has no token for this sale now; POST gives it one.";
+        return Err(Problem::new(ProblemKind::UnknownPlace, detail));
+    }
+    let (first, offset): (OrderId, u64) = (record.number(1)?, record.number(2)?);
+    let slot = first.0.checked_add(offset);
+    let token = PurchaseToken {
+        account: shopper.account,
+        sale,
+        slot: OrderId(slot.ok_or_else(|| record.misunderstood())?),
+        lease: record.number(0)?,
+        not_before: UnixMillis(record.number(3)?),
+        expires_at: UnixMillis(record.number(4)?),
+    };
+    let version = shopper.view().key_versions(&gate.edge)?.current;
+    Ok(answer::json(StatusCode::OK, &grant(gate, version, &token)))
 }
 
 /// Asks the store until it decides for good; what it wants to know first is found out in between.
@@ -148,7 +183,7 @@ fn say(gate: &Gate, version: u32, outcome: Outcome, limits: &Limits) -> Result<A
                 Life::New => StatusCode::CREATED,
                 _ => StatusCode::OK,
             };
-            let answer = answer::json(status, &grant(gate, version, &held));
+            let answer = answer::json(status, &grant(gate, version, &held.token));
             Ok(limits.tell(answer, held.left))
         }
         Outcome::Spent => Err(challenge::spent()),
@@ -173,8 +208,7 @@ fn say(gate: &Gate, version: u32, outcome: Outcome, limits: &Limits) -> Result<A
     }
 }
 
-fn grant(gate: &Gate, version: u32, held: &Held) -> TokenGrant {
-    let token = &held.token;
+fn grant(gate: &Gate, version: u32, token: &PurchaseToken) -> TokenGrant {
     TokenGrant {
         token: mint(&gate.edge.keys, version, token),
         sale_id: token.sale,

@@ -2,7 +2,8 @@
 //! request, and answers.
 //!
 //! Invariant: an instance serves many shoppers at once, so a static holds public and operational
-//! things only (settings, snapshot, an open connection) and never anything of one shopper.
+//! things only (settings, snapshot, an open connection) and never anything of one shopper, but for
+//! the outcome of checking a cookie, which only that cookie finds again ([`visitor`]).
 //!
 //! A component is a shell around this:
 //!
@@ -27,8 +28,10 @@ pub mod clock;
 pub mod random;
 pub mod settings;
 
+pub mod accept;
 pub mod answer;
 pub mod body;
+pub mod form;
 pub mod visitor;
 
 pub mod challenge;

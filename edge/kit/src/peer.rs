@@ -7,7 +7,7 @@
 //! All PoPs answer under one host name, so a shopper may come to any of them.
 
 use crate::answer::{Answer, bytes};
-use crate::body::collect;
+use crate::body::{Whole, collect};
 use crate::settings::Edge;
 use crate::snapshot::View;
 use crate::{clock, random, visitor};
@@ -27,7 +27,7 @@ use std::net::IpAddr;
 /// How long the home may take to answer.
 const TIMEOUT_MS: u64 = 3_000;
 /// The longest answer that is handed back, in bytes.
-const ANSWER_BYTES_MAX: usize = 64 * 1_024;
+const ANSWER_BYTES_MAX: usize = 512 * 1_024;
 /// What the home gets to see of a request, besides the session.
 const ASKED: [&str; 6] = [
     "accept",
@@ -70,7 +70,17 @@ pub enum At {
     Home(Answer),
 }
 
-impl Asked<'_> {
+impl<'a> Asked<'a> {
+    /// All of a request.
+    pub fn of(request: &'a Whole) -> Self {
+        Self {
+            method: request.method(),
+            uri: request.uri(),
+            headers: request.headers(),
+            body: request.body(),
+        }
+    }
+
     fn path_and_query(&self) -> &str {
         self.uri.path_and_query().map_or("/", |path| path.as_str())
     }
@@ -104,6 +114,21 @@ pub async fn at_home(
         return Ok(At::Here(client));
     }
     hand_on(edge, home, &asked, client).await.map(At::Home)
+}
+
+/// The answer of another PoP to a request that is nobody's in particular.
+pub async fn at_pop(
+    edge: &Edge,
+    view: &View,
+    asked: Asked<'_>,
+    pop: &str,
+) -> Result<Answer, Problem> {
+    let mut pops = view.snapshot().pops.iter();
+    let pop = pops.find(|other| other.id == pop && other.id != edge.keys.pop);
+    // Handed on once is enough: a PoP asks the right one.
+    let known = pop.filter(|_| !asked.headers.contains_key(POP_HEADER));
+    let pop = known.ok_or(ProblemKind::UnknownPath)?;
+    hand_on(edge, pop, &asked, visitor::client(edge, asked.headers)?).await
 }
 
 /// The shopper's address in a request that another PoP handed on.

@@ -8,19 +8,16 @@ mod route;
 mod page;
 mod sale_view;
 mod shown;
-mod words;
 
 mod render;
 mod rendered;
 
 mod assets;
 mod encoding;
-mod headers;
-mod settings;
 
 mod site;
 
 #[spin_sdk::http_service]
 async fn handle(request: spin_sdk::http::Request) -> kit::answer::Answer {
-    site::answer(request.method(), request.uri().path(), request.headers()).await
+    site::answer(request.method(), request.uri(), request.headers()).await
 }

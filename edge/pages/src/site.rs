@@ -2,19 +2,21 @@
 
 use crate::assets;
 use crate::encoding::{Encoding, choose};
-use crate::headers;
 use crate::page::Page;
 use crate::render::{self, Message};
 use crate::rendered;
 use crate::route::{self, Fixed, Route};
 use crate::sale_view::SaleView;
-use crate::settings;
 use crate::shown::{rank, shown};
 use kernel::problem::{Problem, ProblemKind};
 use kernel::time::UnixMillis;
+use kernel::wire::CodePurpose;
 use kit::answer::{self, Answer};
+use kit::form::Form;
 use kit::snapshot::View;
-use spin_sdk::http::{HeaderMap, Method, StatusCode};
+use layout::finish::{self, Finish};
+use layout::{headers, page, settings, way};
+use spin_sdk::http::{HeaderMap, Method, StatusCode, Uri};
 use std::sync::Arc;
 
 /// A catalogue page is a second old at most, and better half a minute old than not there.
@@ -37,23 +39,31 @@ const NOT_READY: Message<'_> = Message {
 };
 const NOT_READY_RETRY_SECONDS: u32 = 2;
 
-type Rendered = Result<Arc<Page>, minijinja::Error>;
+type Rendered = Result<Arc<Page>, layout::render::Error>;
 
 /// The answer to any request.
-pub async fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Answer {
+pub async fn answer(method: &Method, uri: &Uri, headers: &HeaderMap) -> Answer {
     let answer = if matches!(*method, Method::GET | Method::HEAD) {
-        route(path, headers).await
+        route(uri.path(), uri.query().unwrap_or_default(), headers).await
     } else {
         answer::method_not_allowed("GET, HEAD")
     };
     headers::secure(answer, settings::checkout_origins().await)
 }
 
-async fn route(path: &str, headers: &HeaderMap) -> Answer {
+async fn route(path: &str, query: &str, headers: &HeaderMap) -> Answer {
     match route::of(path) {
         Route::Sales => catalogue(headers, |view, now| Some(list(view, now))).await,
         Route::Sale(name) => catalogue(headers, |view, now| single(name, view, now)).await,
-        Route::Fixed(page) => fixed(headers, page),
+        Route::Fixed(page) => match second_step(page, query) {
+            Some(step) => page::page(200, finish::TEMPLATE, step).await,
+            None => fixed(headers, page),
+        },
+        Route::Order(id) => {
+            // Not kept: there are as many as orders.
+            let page = render::order(id).map(|html| Arc::new(Page::new(html)));
+            html(headers, StatusCode::OK, FIXED, page)
+        }
         Route::Problem(kind) => problem(headers, kind),
         Route::Asset { set, path } => match assets::find(path) {
             Some(asset) => asset.answer(headers, assets::life(set)),
@@ -69,6 +79,19 @@ async fn route(path: &str, headers: &HeaderMap) -> Answer {
         }
         Route::Unknown => not_found(headers),
     }
+}
+
+/// The second step of a form without scripts: its address carries the ticket.
+fn second_step(page: Fixed, query: &str) -> Option<layout::render::Value> {
+    let purpose = match page {
+        Fixed::SignUp => CodePurpose::Register,
+        Fixed::Reset => CodePurpose::Reset,
+        Fixed::SignIn | Fixed::Orders => return None,
+    };
+    let query = Form::parse(query.as_bytes()).ok()?;
+    let next = query.get("next").map(|next| way::next(Some(next)));
+    let finish = Finish::new(purpose, query.get("ticket")?, next)?;
+    Some(finish.view())
 }
 
 /// A page made from the snapshot; `None` if the snapshot has nothing of that name.

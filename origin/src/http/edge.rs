@@ -3,7 +3,7 @@
 //! Invariant: every route lies behind the PoP's signature, the unknown ones too.
 
 use super::answer::Failure;
-use super::{Shared, accounts, internal, orders, payments, pop, trace};
+use super::{Shared, accounts, events, internal, orders, payments, pop, trace};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -26,6 +26,7 @@ pub(super) fn routes(origin: Shared) -> Router {
         )
         .route("/api/orders", get(orders::list).post(orders::place))
         .route("/api/orders/{id}", get(orders::show))
+        .route("/api/orders/{id}/events", get(events::events))
         .route("/api/orders/{id}/cancel", post(orders::cancel))
         .route("/api/orders/{id}/payment", post(payments::start))
         .fallback(async || Failure::from(ProblemKind::UnknownPath))

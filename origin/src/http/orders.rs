@@ -149,7 +149,8 @@ pub(super) async fn cancel(
     }
 }
 
-async fn find(origin: &Origin, id: &str, account: AccountId) -> Answer<Order> {
+/// An order of this account, or 404.
+pub(super) async fn find(origin: &Origin, id: &str, account: AccountId) -> Answer<Order> {
     let id: OrderId = id.parse().map_err(|_| ProblemKind::UnknownOrder)?;
     let order = orders::show(&origin.stores, &origin.prices, id, account).await?;
     order.ok_or_else(|| ProblemKind::UnknownOrder.into())

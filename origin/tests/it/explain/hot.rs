@@ -153,6 +153,11 @@ pub const CASES: &[Case] = &[
         &[("orders", "PRIMARY")],
         6,
     ),
+    built(
+        "SELECT id, version FROM orders WHERE id IN (1006000, 1006010, 9)",
+        &[("orders", "PRIMARY")],
+        6,
+    ),
     // The orders of a sale in pages, as a rebuild reads them.
     known(
         "SELECT id, account_id, quantity, lease_id, created_at_ms FROM orders \

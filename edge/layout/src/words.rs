@@ -64,6 +64,24 @@ pub fn utc(instant: UnixMillis) -> String {
     format!("{day} {name} {year}, {hour:02}:{minute:02} UTC")
 }
 
+/// The time of an instant of today: `12:00:05 UTC`.
+pub fn clock(instant: UnixMillis) -> String {
+    let (hour, minute, second) = time_of_day(instant);
+    format!("{hour:02}:{minute:02}:{second:02} UTC")
+}
+
+/// A time to wait, rounded up: `1 second`, `59 seconds`, `2 minutes`.
+pub fn span(ms: i64) -> String {
+    let seconds = ms.max(1).saturating_add(999) / 1_000;
+    let (number, unit) = match seconds {
+        0..120 => (seconds, "second"),
+        120..7_200 => ((seconds + 59) / 60, "minute"),
+        _ => ((seconds + 3_599) / 3_600, "hour"),
+    };
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {unit}{plural}")
+}
+
 fn time_of_day(instant: UnixMillis) -> (i64, i64, i64) {
     let seconds = instant.0.rem_euclid(DAY_MS) / 1_000;
     (seconds / 3_600, seconds / 60 % 60, seconds % 60)
@@ -112,10 +130,23 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_is_never_said_to_be_shorter_than_it_is() {
+        let check = |ms, expected| assert_eq!(span(ms), expected, "{ms}");
+        check(-5, "1 second");
+        check(1_000, "1 second");
+        check(1_001, "2 seconds");
+        check(119_000, "119 seconds");
+        check(120_001, "3 minutes");
+        check(7_200_001, "3 hours");
+    }
+
+    #[test]
     fn instants_read_as_in_a_calendar() {
         let check = |ms, expected_iso: &str, expected_words: &str| {
             assert_eq!(iso(UnixMillis(ms)), expected_iso);
             assert_eq!(utc(UnixMillis(ms)), expected_words);
+            let time = &expected_iso[11..19];
+            assert_eq!(clock(UnixMillis(ms)), format!("{time} UTC"));
         };
         check(0, "1970-01-01T00:00:00Z", "1 Jan 1970, 00:00 UTC");
         let leap_day = 1_709_208_061_000;

@@ -29,6 +29,7 @@ fn policy(checkout_origins: &str) -> String {
         "img-src 'self' data: https: http:",
         "connect-src 'self'",
         "font-src 'self'",
+        "media-src 'self'",
         form_action.trim(),
         "base-uri 'none'",
         "frame-ancestors 'none'",

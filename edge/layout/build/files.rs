@@ -28,13 +28,6 @@ pub fn assets(root: &Path) -> Result<Vec<File>> {
     Ok(files)
 }
 
-/// The templates.
-pub fn templates(root: &Path) -> Result<Vec<File>> {
-    let folder = root.join("templates");
-    let paths = listed(&folder)?.into_iter();
-    paths.map(|path| read(&folder, path, "")).collect()
-}
-
 /// `None` for a file that is there for tools only.
 fn asset(root: &Path, path: PathBuf) -> Result<Option<File>> {
     let media_type = match path.extension().and_then(|ending| ending.to_str()) {
@@ -49,7 +42,8 @@ fn asset(root: &Path, path: PathBuf) -> Result<Option<File>> {
     read(root, path, media_type).map(Some)
 }
 
-fn read(root: &Path, path: PathBuf, media_type: &'static str) -> Result<File> {
+/// The file at `path` below `root`.
+pub fn read(root: &Path, path: PathBuf, media_type: &'static str) -> Result<File> {
     let content = fs::read(&path).with_context(|| path.display().to_string())?;
     let below = path.strip_prefix(root)?;
     let name = below.to_str().context("a name that is no UTF-8")?;
@@ -61,7 +55,8 @@ fn read(root: &Path, path: PathBuf, media_type: &'static str) -> Result<File> {
     })
 }
 
-fn listed(folder: &Path) -> Result<Vec<PathBuf>> {
+/// The files in a folder, in the order of their names.
+pub fn listed(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
     let mut paths = entries
         .map(|entry| Ok(entry?.path()))

@@ -1,4 +1,4 @@
-//! The component's own setting.
+//! Where forms may lead.
 
 use spin_sdk::variables;
 use std::sync::OnceLock;
