@@ -93,6 +93,13 @@ pub fn mint(keys: &PopKeys, version: u32, token: &PurchaseToken) -> String {
     sign_hs256(&keys.token_key(version), &keys.kid(version), &claims)
 }
 
+/// The PoP that a token says it is from; whether it is, only that PoP can tell.
+pub fn pop_of(token: &str) -> Option<String> {
+    let parts = Parts::split(token).ok()?;
+    let (pop, _) = parts.kid().rsplit_once('.')?;
+    Some(pop.to_owned())
+}
+
 /// Reads a token of the PoP that `keys` belong to. Whether it is too early is the caller's
 /// question: the relay waits, the origin allows a second.
 pub fn verify(
@@ -190,6 +197,13 @@ mod tests {
                 Err(BadToken::Signature)
             );
         }
+    }
+
+    #[test]
+    fn a_token_says_whose_it_is() {
+        let text = mint(&keys("pop-1"), 7, &token());
+        assert_eq!(pop_of(&text).as_deref(), Some("pop-1"));
+        assert_eq!(pop_of("a.b.c"), None);
     }
 
     #[test]

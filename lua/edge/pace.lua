@@ -7,7 +7,9 @@ than the longest wait.
 
 KEYS[1]  relay:{<sale>}:pace         when the rate is whole again, ms
 KEYS[2]  relay:{<sale>}:slot:<slot>  the slot's turn, ms
-ARGV     now, interval_ms (between two orders), wait_ms_max, keep_ms
+KEYS[3]  gate:{<sale>}:place:<account>  what token.lua keeps there: `used` is the lease of a token
+                                        with which an order was let through
+ARGV     now, interval_ms (between two orders), wait_ms_max, keep_ms, lease
 Reply    { turn | again, wait_ms } | { later, wait_ms } (no turn was given)
 ]]
 local now, interval = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -23,4 +25,5 @@ local wait = math.max(whole_at - burst - now, 0)
 if wait > wait_max then return { 'later', math.ceil(wait) } end
 redis.call('SET', KEYS[1], whole_at, 'PX', math.ceil(whole_at - now))
 redis.call('SET', KEYS[2], now + wait, 'PX', keep)
+if redis.call('HGET', KEYS[3], 'lease') == ARGV[5] then redis.call('HSET', KEYS[3], 'used', ARGV[5]) end
 return { 'turn', math.ceil(wait) }

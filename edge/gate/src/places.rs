@@ -140,7 +140,7 @@ pub(crate) async fn standing(
     };
     let arrival = arrival.parse().map_err(|_| record.misunderstood())?;
     let now = clock::now();
-    let Some(turns) = Turns::of(entry, &gate.edge.keys.pop, shopper.pops()) else {
+    let Some(turns) = Turns::of(entry, &gate.edge, shopper.view()) else {
         if now >= entry.sale.opens_at_ms {
             lobby::close(gate, entry).await?;
         }

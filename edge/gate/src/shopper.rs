@@ -9,7 +9,6 @@ use crate::turns::Applicant;
 use kernel::challenge::{Binding, Purpose, Solved};
 use kernel::client_address::prefix;
 use kernel::ids::AccountId;
-use kernel::pop::PopView;
 use kernel::problem::{Problem, ProblemKind};
 use kernel::snapshot::SnapshotSale;
 use kit::answer::Answer;
@@ -75,11 +74,6 @@ impl Shopper {
     /// The snapshot that the request is answered from.
     pub(crate) fn view(&self) -> &View {
         &self.view
-    }
-
-    /// All PoPs.
-    pub(crate) fn pops(&self) -> &[PopView] {
-        &self.view.snapshot().pops
     }
 
     /// What the body says.

@@ -42,7 +42,7 @@ pub(crate) async fn give(
     let entry = shopper.entry();
     admits(&entry.sale, clock::now())?;
     let solved = shopper.solved(&answer, Purpose::Token).await?;
-    let Some(turns) = Turns::of(entry, &gate.edge.keys.pop, shopper.pops()) else {
+    let Some(turns) = Turns::of(entry, &gate.edge, shopper.view()) else {
         lobby::close(gate, entry).await?;
         let detail = "The places are being drawn.";
         return Err(Problem::new(ProblemKind::SlowDown, detail).retry_after(1));

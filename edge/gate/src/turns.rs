@@ -5,9 +5,10 @@
 
 use kernel::ids::AccountId;
 use kernel::lobby::{Behind, Draw};
-use kernel::pop::PopView;
 use kernel::snapshot::SnapshotSale;
 use kernel::time::UnixMillis;
+use kit::settings::Edge;
+use kit::snapshot::View;
 
 /// A token may be given that long before the turn: the rest of the wait is in the token.
 pub(crate) const AHEAD_MS: i64 = 10_000;
@@ -26,15 +27,14 @@ pub(crate) struct Turns<'a> {
 }
 
 impl<'a> Turns<'a> {
-    /// The turns of a sale at the PoP `own`; none before the draw.
-    pub(crate) fn of(entry: &'a SnapshotSale, own: &str, pops: &[PopView]) -> Option<Self> {
+    /// The turns of a sale at this PoP; none before the draw.
+    pub(crate) fn of(entry: &'a SnapshotSale, edge: &Edge, view: &View) -> Option<Self> {
         let draw = entry.sale.lobby.draw(entry.sale.id)?;
-        let live = pops.iter().filter(|pop| pop.live || pop.id == own).count();
         Some(Self {
-            behind: draw.behind(own),
+            behind: draw.behind(&edge.keys.pop),
             draw,
             entry,
-            pops: u32::try_from(live).unwrap_or(u32::MAX).max(1),
+            pops: view.live_pops(edge),
         })
     }
 

@@ -131,6 +131,15 @@ pub async fn at_pop(
     hand_on(edge, pop, &asked, visitor::client(edge, asked.headers)?).await
 }
 
+/// The shopper's address, also in a request that another PoP handed on.
+pub fn client(edge: &Edge, view: &View, asked: Asked<'_>) -> Result<IpAddr, Problem> {
+    if asked.headers.contains_key(POP_HEADER) {
+        handed_on(edge, &view.snapshot().pops, &asked)
+    } else {
+        visitor::client(edge, asked.headers)
+    }
+}
+
 /// The shopper's address in a request that another PoP handed on.
 fn handed_on(edge: &Edge, pops: &[PopView], asked: &Asked<'_>) -> Result<IpAddr, Problem> {
     let refused = || Problem::from(ProblemKind::UnknownPop);

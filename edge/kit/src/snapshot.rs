@@ -90,6 +90,15 @@ impl View {
         })
     }
 
+    /// How many PoPs sell at the same time, this one among them.
+    pub fn live_pops(&self, edge: &Edge) -> u32 {
+        let pops = self.held.snapshot.pops.iter();
+        let live = pops
+            .filter(|pop| pop.live || pop.id == edge.keys.pop)
+            .count();
+        u32::try_from(live).unwrap_or(u32::MAX).max(1)
+    }
+
     /// The versions of this PoP's key whose tokens count.
     pub fn key_versions(&self, edge: &Edge) -> Result<KeyVersions, Problem> {
         let own = self.own_pop(edge)?;

@@ -9,6 +9,7 @@ mod order;
 mod renewal;
 mod request;
 
+use crate::elsewhere;
 use crate::forward;
 use crate::passes;
 use crate::received::Received;
@@ -125,17 +126,19 @@ async fn show(
 
 /// What a program is told that sends this.
 async fn told(relay: &'static Relay, pass: Pass, received: &Received) -> Told {
-    let result = match passes::check(relay, pass, received).await {
-        Ok(()) => match forward::fetch(relay, pass, received).await {
-            Ok(response) => Told::read(response.map(box_body)).await,
-            Err(problem) => Err(problem),
-        },
-        Err(problem) => Err(problem),
-    };
-    match result {
+    match answered(relay, pass, received).await {
         Ok(told) => told,
         Err(problem) => Told::problem(&problem).await,
     }
+}
+
+async fn answered(relay: &'static Relay, pass: Pass, received: &Received) -> Result<Told, Problem> {
+    if let Some(answer) = elsewhere::order(relay, pass, received).await? {
+        return Told::read(answer.map(box_body)).await;
+    }
+    passes::check(relay, pass, received).await?;
+    let response = forward::fetch(relay, pass, received).await?;
+    Told::read(response.map(box_body)).await
 }
 
 /// Path and query, to come back to.

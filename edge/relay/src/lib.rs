@@ -11,6 +11,7 @@ mod public;
 
 mod received;
 
+mod elsewhere;
 mod pace;
 mod passes;
 
@@ -58,6 +59,9 @@ async fn route(request: Request) -> Result<Reply, Problem> {
         Route::Forward(pass) => {
             visitor::check_site(&relay.edge, request.method(), request.headers())?;
             let received = Received::read(relay, request).await?;
+            if let Some(answer) = elsewhere::order(relay, pass, &received).await? {
+                return Ok(Reply::Here(answer));
+            }
             passes::check(relay, pass, &received).await?;
             return forward::send(relay, pass, &received)
                 .await

@@ -22,8 +22,6 @@ const HOLD_MS_MAX: i64 = 2_000;
 /// Requests that an instance holds at once: half of the 16 that it serves at once by default, so
 /// that the others get through.
 const HELD_MAX: u32 = 8;
-/// Points of presence that sell at the same time.
-const POPS: u32 = 1;
 
 /// Requests held now; a number, and of nobody.
 static HELD: AtomicU32 = AtomicU32::new(0);
@@ -37,7 +35,8 @@ pub(crate) async fn admit(relay: &'static Relay, token: &PurchaseToken) -> Resul
         return Ok(());
     };
     check_pause(entry)?;
-    let wait_ms = turn(relay, token, entry.rate_per_second).await?;
+    let own_rate = share(entry.rate_per_second, view.live_pops(&relay.edge));
+    let wait_ms = turn(relay, token, own_rate).await?;
     if wait_ms == 0 {
         return Ok(());
     }
@@ -82,15 +81,20 @@ fn check_pause(entry: &SnapshotSale) -> Result<(), Problem> {
 }
 
 /// How long the order has to wait, in milliseconds.
-async fn turn(relay: &Relay, token: &PurchaseToken, rate_per_second: u32) -> Result<i64, Problem> {
+async fn turn(relay: &Relay, token: &PurchaseToken, per_second: f64) -> Result<i64, Problem> {
     let now = clock::now();
-    let key = |what: &str| format!("relay:{{{}}}:{what}", token.sale);
-    let keys = [key("pace"), key(&format!("slot:{}", token.slot))];
+    let sale = token.sale;
+    let keys = [
+        format!("relay:{{{sale}}}:pace"),
+        format!("relay:{{{sale}}}:slot:{}", token.slot),
+        format!("gate:{{{sale}}}:place:{}", token.account),
+    ];
     let arguments = [
         now.0.to_string(),
-        (1_000.0 / share(rate_per_second, POPS)).to_string(),
+        (1_000.0 / per_second).to_string(),
         HOLD_MS_MAX.to_string(),
         token.expires_at.since(now).max(1).to_string(),
+        token.lease.to_string(),
     ];
     let reply = relay.store.eval(&PACE, &keys, &arguments).await?;
     match reply.word().as_str() {

@@ -7,7 +7,8 @@
 use crate::settings::Relay;
 use bytes::Bytes;
 use kernel::problem::Problem;
-use kit::{body, visitor};
+use kit::peer::{self, Asked};
+use kit::{body, snapshot, visitor};
 use spin_sdk::http::{HeaderMap, Method, Request, Uri};
 use std::net::IpAddr;
 
@@ -28,14 +29,30 @@ pub(crate) struct Received {
 
 impl Received {
     /// Reads the request to its end.
-    pub(crate) async fn read(relay: &Relay, request: Request) -> Result<Self, Problem> {
+    pub(crate) async fn read(relay: &'static Relay, request: Request) -> Result<Self, Problem> {
         let client = visitor::client(&relay.edge, request.headers())?;
-        Ok(Self {
+        let mut received = Self {
             method: request.method().clone(),
             uri: request.uri().clone(),
             headers: request.headers().clone(),
             body: body::read(request).await?,
             client,
-        })
+        };
+        // Another PoP hands on what has a token, and nothing else.
+        if received.headers.contains_key("authorization") {
+            let view = snapshot::current(&relay.edge).await?;
+            received.client = peer::client(&relay.edge, &view, received.asked())?;
+        }
+        Ok(received)
+    }
+
+    /// All of it, to be handed on.
+    pub(crate) fn asked(&self) -> Asked<'_> {
+        Asked {
+            method: &self.method,
+            uri: &self.uri,
+            headers: &self.headers,
+            body: &self.body,
+        }
     }
 }
