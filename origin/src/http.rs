@@ -26,6 +26,7 @@ pub use serve::{bind, serve};
 use crate::accounts::Accounts;
 use crate::orders::Prices;
 use crate::payments::Provider;
+use crate::pops::Pops;
 use crate::sales::{Leases, Snapshots};
 use crate::settings::{HttpSettings, PaymentSettings};
 use crate::stores::Stores;
@@ -43,8 +44,8 @@ pub struct Origin {
     provider: Provider,
     prices: Prices,
     leases: Leases,
+    pops: Pops,
     snapshots: Snapshots,
-    http: HttpSettings,
     payments: PaymentSettings,
     in_flight: Semaphore,
 }
@@ -66,11 +67,18 @@ impl Origin {
             provider,
             prices: Prices::default(),
             leases: Leases::default(),
+            pops: Pops::new(http.pops),
             snapshots: Snapshots::default(),
-            http,
             payments,
             in_flight: Semaphore::new(IN_FLIGHT_MAX),
         })
+    }
+}
+
+impl Origin {
+    /// Makes the PoPs known to all origins and to the draws, before any is heard.
+    pub async fn register_pops(&self) -> Result<(), crate::ledger::LedgerError> {
+        self.pops.register(&self.stores.ledger).await
     }
 }
 
