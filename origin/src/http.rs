@@ -27,6 +27,7 @@ pub use serve::{bind, serve};
 use crate::accounts::Accounts;
 use crate::orders::{Prices, Watch};
 use crate::payments::Provider;
+use crate::pops::Pops;
 use crate::sales::{Leases, Snapshots};
 use crate::settings::{HttpSettings, PaymentSettings};
 use crate::stores::Stores;
@@ -45,8 +46,8 @@ pub struct Origin {
     prices: Prices,
     watch: Watch,
     leases: Leases,
+    pops: Pops,
     snapshots: Snapshots,
-    http: HttpSettings,
     payments: PaymentSettings,
     in_flight: Semaphore,
 }
@@ -69,8 +70,8 @@ impl Origin {
             provider,
             prices: Prices::default(),
             leases: Leases::default(),
+            pops: Pops::new(http.pops),
             snapshots: Snapshots::default(),
-            http,
             payments,
             in_flight: Semaphore::new(IN_FLIGHT_MAX),
         })
@@ -79,6 +80,13 @@ impl Origin {
     /// Ends the streams of order events, which would outlast a stop.
     pub fn end_streams(&self) {
         self.watch.close();
+    }
+}
+
+impl Origin {
+    /// Makes the PoPs known to all origins and to the draws, before any is heard.
+    pub async fn register_pops(&self) -> Result<(), crate::ledger::LedgerError> {
+        self.pops.register(&self.stores.ledger).await
     }
 }
 

@@ -15,6 +15,8 @@ pub(super) fn routes(origin: Shared) -> Router {
     Router::new()
         .route("/internal/snapshot", get(internal::snapshot))
         .route("/internal/leases", post(internal::leases))
+        .route("/internal/lobbies", post(internal::lobbies))
+        .route("/internal/slots/{id}", get(internal::slot))
         .route("/api/accounts/codes", post(accounts::send_code))
         .route("/api/accounts", post(accounts::register))
         .route("/api/accounts/password", post(accounts::reset_password))

@@ -28,14 +28,14 @@ const PAGE_DEFAULT: u32 = 20;
 /// `POST /api/orders`.
 pub(super) async fn place(
     State(origin): State<Shared>,
-    Pop(pop): Pop,
+    Pop(pop, versions): Pop,
     SignedIn(session): SignedIn,
     headers: HeaderMap,
     Json(request): Json<OrderRequest>,
 ) -> Answer<Response> {
     let now = crate::now();
     let text = bearer(&headers).ok_or(ProblemKind::TokenMissing)?;
-    let token = token::verify(&pop, text, now).map_err(|error| invalid(&error))?;
+    let token = token::verify(&pop, versions, text, now).map_err(|error| invalid(&error))?;
     if token.account != session.account || token.sale != request.sale_id {
         return Err(Problem::new(
             ProblemKind::TokenInvalid,

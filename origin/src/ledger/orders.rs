@@ -101,7 +101,7 @@ impl TryFrom<RawOrder> for OrderRow {
     }
 }
 
-fn refusal(word: &str) -> Result<Refusal> {
+pub(super) fn refusal(word: &str) -> Result<Refusal> {
     [Refusal::SoldOut, Refusal::OverLimit, Refusal::TryAgain]
         .into_iter()
         .find(|refusal| refusal.as_str() == word)

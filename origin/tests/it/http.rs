@@ -149,6 +149,7 @@ async fn a_token_of_a_lease_that_ended_and_an_early_one_are_refused() {
     let order = json!({ "sale_id": sale, "quantity": 1 });
     let early = mint(
         &site.keys,
+        1,
         &PurchaseToken {
             account: AccountId(1),
             sale,

@@ -168,8 +168,8 @@ pub const CASES: &[Case] = &[
     ),
     // Sales. Twenty run, 2,000 are over.
     known(
-        "SELECT total, reserved, sold, quota, phase, CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) \
-         AS \"now_ms!: i64\" FROM sales WHERE id = ? FOR UPDATE",
+        "SELECT total, reserved, sold, quota, phase, drawn_at_ms, \
+         CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) AS \"now_ms!: i64\" FROM sales WHERE id = ? FOR UPDATE",
         &["7"],
         &[("sales", "PRIMARY")],
         2,
