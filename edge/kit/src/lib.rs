@@ -26,6 +26,7 @@
 pub mod clock;
 pub mod random;
 pub mod settings;
+pub mod tally;
 
 pub mod answer;
 pub mod body;
@@ -34,4 +35,5 @@ pub mod visitor;
 pub mod challenge;
 pub mod origin;
 pub mod pop_store;
+pub mod rendered;
 pub mod snapshot;
