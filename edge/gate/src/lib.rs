@@ -14,6 +14,7 @@ mod leases;
 
 mod tokens;
 
+use kernel::edge_report::Component;
 use kernel::problem::{Problem, ProblemKind};
 use kit::answer::{self, Answer};
 use routes::Route;
@@ -22,6 +23,7 @@ use spin_sdk::http::{Method, Request};
 
 #[spin_sdk::http_service]
 async fn handle(request: Request) -> Answer {
+    kit::tally::belongs_to(Component::Gate);
     answer::from(route(request).await)
 }
 

@@ -13,6 +13,7 @@ mod passes;
 
 mod forward;
 
+use kernel::edge_report::Component;
 use kernel::problem::{Problem, ProblemKind};
 use kit::answer;
 use kit::visitor;
@@ -22,6 +23,7 @@ use spin_sdk::http::{BoxBody, Request, Response, box_body};
 
 #[spin_sdk::http_service]
 async fn handle(request: Request) -> Response<BoxBody> {
+    kit::tally::belongs_to(Component::Relay);
     match route(request).await {
         Ok(response) => response,
         Err(problem) => answer::problem(&problem).map(box_body),

@@ -6,17 +6,29 @@ use super::answer::Answer;
 use super::body::Json;
 use super::pop::Pop;
 use super::{Origin, Shared};
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use crate::ops::metrics::METRICS;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use kernel::edge_report::{EdgeReport, MADE_HEADER};
 use kernel::lease::{LeaseGrant, LeaseRequest};
+use kernel::pop_signature::TIME_HEADER;
+use kernel::problem::{Problem, ProblemKind};
 
-/// `GET /internal/snapshot`, with `ETag` and `304`.
+/// `GET /internal/snapshot`, with `ETag` and `304`. The query tells what the PoP counted; the answer
+/// tells our time, which the PoP's clock follows, and when what it says was read from the stores.
 pub(super) async fn snapshot(
     State(origin): State<Shared>,
-    _: Pop,
+    Pop(pop): Pop,
+    report: Result<Query<EdgeReport>, QueryRejection>,
     headers: HeaderMap,
 ) -> Answer<Response> {
+    let Query(report) = report.map_err(|rejection| {
+        let detail = format!("The report cannot be read: {}", rejection.body_text());
+        Problem::new(ProblemKind::Malformed, detail)
+    })?;
+    METRICS.edge.add(&pop.pop, &report);
     let Origin {
         stores,
         accounts,
@@ -30,11 +42,20 @@ pub(super) async fn snapshot(
     let known = headers
         .get(header::IF_NONE_MATCH)
         .is_some_and(|value| value.as_bytes() == etag.as_bytes());
-    let tag = [(header::ETAG, etag)];
+    let made = snapshot.generated_at_ms.0.to_string();
+    let told = [
+        (header::ETAG, etag),
+        (HeaderName::from_static(MADE_HEADER), made),
+        // The last thing before it leaves: what came before took time.
+        (
+            HeaderName::from_static(TIME_HEADER),
+            crate::now().0.to_string(),
+        ),
+    ];
     Ok(if known {
-        (StatusCode::NOT_MODIFIED, tag).into_response()
+        (StatusCode::NOT_MODIFIED, told).into_response()
     } else {
-        (tag, axum::Json(&*snapshot)).into_response()
+        (told, axum::Json(&*snapshot)).into_response()
     })
 }
 

@@ -3,9 +3,11 @@
 //! Invariant: a label has few values; no id of a person or an order is ever one.
 
 mod audit;
+mod edge;
 mod guard;
 
 pub use audit::AuditGauges;
+pub use edge::EdgeMetrics;
 pub use guard::GuardMetrics;
 
 use prometheus::{IntCounterVec, Opts, Registry, TextEncoder};
@@ -30,6 +32,8 @@ pub struct Metrics {
     pub dead_letters: IntCounterVec,
     /// What the guards of the stores tell.
     pub guard: GuardMetrics,
+    /// What the PoPs tell of themselves.
+    pub edge: EdgeMetrics,
     orders_decided: IntCounterVec,
 }
 
@@ -71,6 +75,7 @@ impl Metrics {
             ),
             audit: AuditGauges::register(&registry),
             guard: GuardMetrics::register(&registry),
+            edge: EdgeMetrics::register(&registry),
             registry,
         }
     }
