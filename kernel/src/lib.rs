@@ -21,6 +21,7 @@ pub mod pop_signature;
 pub mod order;
 pub mod sale;
 
+pub mod edge_report;
 pub mod json;
 pub mod lease;
 pub mod lobby;

@@ -13,10 +13,12 @@ mod shop;
 
 mod away;
 mod bad_input;
+mod caching;
 mod crash;
 mod crowd;
 mod disaster;
 mod origins;
+mod pop_store;
 mod purchase;
 mod restart;
 mod untokened;

@@ -120,8 +120,7 @@ impl Shop {
 
     /// Requests that have reached the origin's edge listener, but for the PoP's own.
     pub async fn reached_origin(&self) -> u64 {
-        let url = format!("{}/metrics", self.addresses.ops_url);
-        let metrics = reqwest::get(url).await.unwrap().text().await.unwrap();
+        let metrics = self.metrics().await;
         let counts = metrics
             .lines()
             .filter(|line| line.starts_with("doorbuster_edge_requests_total{"))
@@ -129,6 +128,12 @@ impl Shop {
         counts
             .map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
             .sum()
+    }
+
+    /// What the origin's ops listener says of itself and of the PoPs.
+    pub async fn metrics(&self) -> String {
+        let url = format!("{}/metrics", self.addresses.ops_url);
+        reqwest::get(url).await.unwrap().text().await.unwrap()
     }
 
     /// Ends `origin` or `edge`, or starts it again.

@@ -28,6 +28,7 @@ mod tokens;
 
 mod plain;
 
+use kernel::edge_report::Component;
 use kernel::problem::{Problem, ProblemKind};
 use kit::accept::wants_page;
 use kit::answer::{self, Answer};
@@ -38,6 +39,7 @@ use spin_sdk::http::{Method, Request};
 
 #[spin_sdk::http_service]
 async fn handle(request: Request) -> Answer {
+    kit::tally::belongs_to(Component::Gate);
     match body::whole(request).await {
         Ok(request)
             if plain::is_page(request.uri().path())

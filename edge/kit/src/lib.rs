@@ -27,6 +27,7 @@
 pub mod clock;
 pub mod random;
 pub mod settings;
+pub mod tally;
 
 pub mod accept;
 pub mod answer;
@@ -38,4 +39,5 @@ pub mod challenge;
 pub mod origin;
 pub mod peer;
 pub mod pop_store;
+pub mod rendered;
 pub mod snapshot;

@@ -37,6 +37,8 @@ impl Edge {
 
     /// Reads all of it; `None` if anything is wrong, which `variables` then knows.
     pub async fn read(variables: &mut Variables) -> Option<Self> {
+        // The first thing of an instance: what it does next goes by the clock.
+        crate::snapshot::read_clock().await;
         let pop = variables.read("pop_id", pop_id).await;
         let keys = |secret: &str| {
             let pop = pop.as_deref().unwrap_or_default();

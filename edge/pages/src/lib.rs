@@ -17,7 +17,10 @@ mod encoding;
 
 mod site;
 
+use kernel::edge_report::Component;
+
 #[spin_sdk::http_service]
 async fn handle(request: spin_sdk::http::Request) -> kit::answer::Answer {
+    kit::tally::belongs_to(Component::Pages);
     site::answer(request.method(), request.uri(), request.headers()).await
 }

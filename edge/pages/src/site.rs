@@ -7,20 +7,22 @@ use crate::render::{self, Message};
 use crate::rendered;
 use crate::route::{self, Fixed, Route};
 use crate::sale_view::SaleView;
-use crate::shown::{rank, shown};
+use crate::shown::rank;
 use kernel::problem::{Problem, ProblemKind};
 use kernel::time::UnixMillis;
 use kernel::wire::CodePurpose;
 use kit::answer::{self, Answer};
 use kit::form::Form;
+use kit::rendered::with_age;
 use kit::snapshot::View;
 use layout::finish::{self, Finish};
 use layout::{headers, page, settings, way};
 use spin_sdk::http::{HeaderMap, Method, StatusCode, Uri};
 use std::sync::Arc;
 
-/// A catalogue page is a second old at most, and better half a minute old than not there.
-const CATALOGUE: &str = "public, max-age=1, stale-while-revalidate=30";
+/// A catalogue page is a second old at most when it leaves. A cache may add a second, another one
+/// while it asks us again, and a minute if we do not answer: better that old than not there.
+const CATALOGUE: &str = "public, max-age=1, stale-while-revalidate=1, stale-if-error=60";
 /// Other pages change with a release only.
 const FIXED: &str = "public, max-age=60, stale-while-revalidate=600";
 const ROBOTS: &str = "User-agent: *\nDisallow: /api/\nDisallow: /gate/\nDisallow: /orders\n";
@@ -107,8 +109,7 @@ async fn catalogue(
         Some(page) => html(headers, StatusCode::OK, CATALOGUE, page),
         None => not_found(headers),
     };
-    let age_seconds = view.age_ms.max(0) / 1_000;
-    answer::with_header(answer, "age", &age_seconds.to_string())
+    with_age(answer, &view)
 }
 
 async fn current() -> Result<View, Problem> {
@@ -117,16 +118,10 @@ async fn current() -> Result<View, Problem> {
 }
 
 fn list(view: &View, now: UnixMillis) -> Rendered {
-    let mut sales: Vec<_> = view
-        .snapshot()
-        .sales
-        .iter()
-        .map(|entry| &entry.sale)
-        .collect();
-    sales.sort_by_key(|sale| (rank(sale, now), sale.opens_at_ms));
-    let states: Vec<_> = sales.iter().map(|sale| shown(sale, now)).collect();
-    let version = format!("{} {}", view.etag(), states.join(" "));
-    rendered::page("/", &version, || {
+    rendered::page("/", &view.version(now), || {
+        let entries = view.snapshot().sales.iter();
+        let mut sales: Vec<_> = entries.map(|entry| &entry.sale).collect();
+        sales.sort_by_key(|sale| (rank(sale, now), sale.opens_at_ms));
         let views: Vec<_> = sales.iter().map(|sale| SaleView::new(sale, now)).collect();
         render::sales(&views)
     })
@@ -134,16 +129,15 @@ fn list(view: &View, now: UnixMillis) -> Rendered {
 
 fn single(name: &str, view: &View, now: UnixMillis) -> Option<Rendered> {
     let sale = &view.snapshot().sale(name)?.sale;
-    let version = format!("{} {}", view.etag(), shown(sale, now));
     Some(rendered::page(
         &format!("/sales/{}", sale.id),
-        &version,
+        &view.version(now),
         || render::sale(&SaleView::new(sale, now)),
     ))
 }
 
 fn fixed(headers: &HeaderMap, page: Fixed) -> Answer {
-    let page = rendered::page(&format!("{page:?}"), "", || render::fixed(page));
+    let page = rendered::fixed(&format!("{page:?}"), || render::fixed(page));
     html(headers, StatusCode::OK, FIXED, page)
 }
 
@@ -154,12 +148,14 @@ fn problem(headers: &HeaderMap, kind: ProblemKind) -> Answer {
         text: "This is how the shop says so to programs; the documentation of its API has more.",
         retry: false,
     };
-    let page = rendered::page(kind.word(), "problem", || render::message(message));
+    let page = rendered::fixed(&format!("problem {}", kind.word()), || {
+        render::message(message)
+    });
     html(headers, StatusCode::OK, FIXED, page)
 }
 
 fn not_found(headers: &HeaderMap) -> Answer {
-    let page = rendered::page("not found", "", || render::message(NOT_FOUND));
+    let page = rendered::fixed("not found", || render::message(NOT_FOUND));
     // What is missing may be published the next second.
     html(headers, StatusCode::NOT_FOUND, "public, max-age=1", page)
 }
@@ -168,7 +164,7 @@ fn not_found(headers: &HeaderMap) -> Answer {
 fn not_ready(headers: &HeaderMap, problem: &Problem) -> Answer {
     let seconds = problem.retry_after_seconds.unwrap_or_default();
     let seconds = seconds.max(NOT_READY_RETRY_SECONDS);
-    let page = rendered::page("not ready", "", || render::message(NOT_READY));
+    let page = rendered::fixed("not ready", || render::message(NOT_READY));
     let answer = html(headers, StatusCode::SERVICE_UNAVAILABLE, "no-store", page);
     answer::with_header(answer, "retry-after", &seconds.to_string())
 }

@@ -19,6 +19,7 @@ mod forward;
 
 mod forms;
 
+use kernel::edge_report::Component;
 use kernel::problem::{Problem, ProblemKind};
 use kit::accept::wants_page;
 use kit::answer::{self, Answer};
@@ -31,6 +32,7 @@ use spin_sdk::wasip3::http::types::{ErrorCode, Response};
 
 #[spin_sdk::http_service]
 async fn handle(request: Request) -> Result<Response, ErrorCode> {
+    kit::tally::belongs_to(Component::Relay);
     let (method, headers) = (request.method(), request.headers());
     if wants_page(method, headers) && forms::is_page(method.as_str(), request.uri().path()) {
         return forms::answer(request).await.into_response();

@@ -6,35 +6,35 @@ use super::answer::{Answer, Failure};
 use super::body::Json;
 use super::pop::Pop;
 use super::{Origin, Shared};
+use crate::ops::metrics::METRICS;
 use crate::orders::StatusError;
 use crate::pops::is_url;
 use crate::sales::report_lobby;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use kernel::edge_report::{EdgeReport, MADE_HEADER};
 use kernel::ids::OrderId;
 use kernel::lease::{LeaseGrant, LeaseRequest, SlotView};
 use kernel::lobby::{LobbyReport, LobbyStanding};
 use kernel::order::OrderState;
+use kernel::pop_signature::TIME_HEADER;
 use kernel::problem::{Problem, ProblemKind};
-use serde::Deserialize;
 
-/// What a PoP says of itself when it asks for the snapshot.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct About {
-    /// Where other PoPs reach it.
-    url: Option<String>,
-}
-
-/// `GET /internal/snapshot`, with `ETag` and `304`.
+/// `GET /internal/snapshot`, with `ETag` and `304`. The query tells what the PoP counted; the answer
+/// tells our time, which the PoP's clock follows, and when what it says was read from the stores.
 pub(super) async fn snapshot(
     State(origin): State<Shared>,
     Pop(pop, _): Pop,
-    about: Result<Query<About>, QueryRejection>,
+    report: Result<Query<EdgeReport>, QueryRejection>,
     headers: HeaderMap,
 ) -> Answer<Response> {
+    let Query(report) = report.map_err(|rejection| {
+        let detail = format!("The report cannot be read: {}", rejection.body_text());
+        Problem::new(ProblemKind::Malformed, detail)
+    })?;
+    METRICS.edge.add(&pop.pop, &report);
     let Origin {
         stores,
         accounts,
@@ -42,8 +42,7 @@ pub(super) async fn snapshot(
         snapshots,
         ..
     } = origin.as_ref();
-    let Query(about) = about.map_err(|error| malformed(&error.body_text()))?;
-    if let Some(url) = &about.url {
+    if let Some(url) = &report.url {
         if !is_url(url) {
             return Err(malformed(
                 "url is http(s)://host[:port], at most 200 bytes.",
@@ -58,11 +57,20 @@ pub(super) async fn snapshot(
     let known = headers
         .get(header::IF_NONE_MATCH)
         .is_some_and(|value| value.as_bytes() == etag.as_bytes());
-    let tag = [(header::ETAG, etag)];
+    let made = snapshot.generated_at_ms.0.to_string();
+    let told = [
+        (header::ETAG, etag),
+        (HeaderName::from_static(MADE_HEADER), made),
+        // The last thing before it leaves: what came before took time.
+        (
+            HeaderName::from_static(TIME_HEADER),
+            crate::now().0.to_string(),
+        ),
+    ];
     Ok(if known {
-        (StatusCode::NOT_MODIFIED, tag).into_response()
+        (StatusCode::NOT_MODIFIED, told).into_response()
     } else {
-        (tag, axum::Json(&*snapshot)).into_response()
+        (told, axum::Json(&*snapshot)).into_response()
     })
 }
 

@@ -3,9 +3,11 @@
 //! Invariant: a label has few values; no id of a person or an order is ever one.
 
 mod audit;
+mod edge;
 mod guard;
 
 pub use audit::AuditGauges;
+pub use edge::EdgeMetrics;
 pub use guard::GuardMetrics;
 
 use prometheus::{IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
@@ -32,6 +34,8 @@ pub struct Metrics {
     pub order_watchers: IntGauge,
     /// What the guards of the stores tell.
     pub guard: GuardMetrics,
+    /// What the PoPs tell of themselves.
+    pub edge: EdgeMetrics,
     orders_decided: IntCounterVec,
 }
 
@@ -81,6 +85,7 @@ impl Metrics {
             ),
             audit: AuditGauges::register(&registry),
             guard: GuardMetrics::register(&registry),
+            edge: EdgeMetrics::register(&registry),
             registry,
         }
     }
