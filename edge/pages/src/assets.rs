@@ -106,6 +106,14 @@ mod tests {
     }
 
     #[test]
+    fn what_pages_run_of_the_kernel_is_among_them() {
+        let asset = find("js/kernel.wasm").unwrap();
+        assert!(asset.plain.starts_with(b"\0asm"));
+        let answer = asset.answer(&HeaderMap::new(), life(SET));
+        assert_eq!(answer.headers()["content-type"], "application/wasm");
+    }
+
+    #[test]
     fn a_page_names_all_modules_of_its_script() {
         let needed = modules("js/sale.js");
         for module in ["js/purchase.js", "js/pow.js", "js/sha256-block.js"] {
