@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod lease;
 #[cfg(test)]
+mod pace;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod spend;
