@@ -145,7 +145,7 @@ async fn a_stream_outlives_a_mysql_that_is_away() {
     let mut stream = open(&site, &cookie, order, None).await;
     block(&mut stream).await;
     proxies.mysql.set(Way::Closed);
-    assert_eq!(block(&mut stream).await, ":\n\n", "a heartbeat");
+    assert_eq!(block(&mut stream).await, ": \n\n", "a heartbeat");
     proxies.mysql.set(Way::Open);
     eventually("the cancellation", async || {
         let ledger = &site.world.stores.ledger;

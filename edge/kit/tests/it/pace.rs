@@ -73,6 +73,7 @@ fn a_rate_that_was_changed_counts_from_now_on() {
     assert!(word == "later" && wait_ms <= 2_001, "{word} {wait_ms}");
     assert_eq!(ask(&mut server, 6, 1, 1_000.0), ("turn".to_owned(), 2_000));
     assert_eq!(ask(&mut server, 7, 2_100, 1_000.0), ("turn".to_owned(), 0));
-    // And slower.
-    assert_eq!(ask(&mut server, 8, 2_100, 0.5).0, "later");
+    // And slower: an order every two seconds.
+    assert_eq!(ask(&mut server, 8, 2_100, 0.5), ("turn".to_owned(), 902));
+    assert_eq!(ask(&mut server, 9, 2_100, 0.5), ("later".to_owned(), 2_902));
 }
