@@ -9,15 +9,22 @@
 
 mod backend;
 mod buyer;
+mod edge;
+mod event_stream;
 mod shop;
+mod wire;
 
+mod attacks;
 mod away;
 mod bad_input;
+mod bleed;
 mod caching;
 mod crash;
 mod crowd;
 mod disaster;
+mod events;
 mod origins;
+mod pacing;
 mod pop_store;
 mod purchase;
 mod restart;

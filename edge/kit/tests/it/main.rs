@@ -1,6 +1,7 @@
 //! The scripts of `lua/edge` against a real Redis.
 
 // `cfg(test)` is always set here; it tells clippy that helpers are tests, too.
+#[cfg(test)]
 mod code;
 #[cfg(test)]
 mod join;
@@ -8,6 +9,8 @@ mod join;
 mod lease;
 #[cfg(test)]
 mod load;
+#[cfg(test)]
+mod pace;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
