@@ -6,11 +6,14 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
 use std::time::Duration;
-use xtask::system::Addresses;
+use xtask::system::{Addresses, PopAddress};
 
 pub struct Buyer {
     number: u32,
     client: Client,
+    /// Where this buyer connects to.
+    edge: String,
+    /// What the page they are on is called.
     site: String,
     sandbox: String,
     cookie: Option<String>,
@@ -25,6 +28,7 @@ impl Buyer {
         Self {
             number,
             client: client(number),
+            edge: addresses.edge_url.clone(),
             site: addresses.edge_url.clone(),
             sandbox: addresses.sandbox_url.clone(),
             cookie: None,
@@ -38,6 +42,12 @@ impl Buyer {
         Self { client, ..self }
     }
 
+    /// The same buyer, whom the site's name leads to this PoP.
+    pub fn at(self, pop: &PopAddress) -> Self {
+        let edge = pop.edge_url.clone();
+        Self { edge, ..self }
+    }
+
     pub fn signed_in(addresses: &Addresses, number: u32, cookie: String) -> Self {
         Self {
             cookie: Some(cookie),
@@ -46,7 +56,7 @@ impl Buyer {
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.client.request(method, format!("{}{path}", self.site));
+        let request = self.client.request(method, format!("{}{path}", self.edge));
         let request = request.header("origin", &self.site);
         match &self.cookie {
             Some(cookie) => request.header("cookie", cookie),

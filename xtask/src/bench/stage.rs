@@ -52,6 +52,7 @@ impl Stage {
             data: data.path(),
             lock: None,
             mysql_password: PASSWORD,
+            pops: 1,
         };
         let stores = Servers::start(&setting, |server| {
             eprintln!("{} on 127.0.0.1:{}", server.name(), server.port());
