@@ -4,7 +4,7 @@ use crate::shop::eventually;
 use kernel::challenge::{self, Challenge};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use xtask::system::{Addresses, PopAddress};
 
@@ -53,6 +53,11 @@ impl Buyer {
             cookie: Some(cookie),
             ..Self::new(addresses, number)
         }
+    }
+
+    /// Where this buyer connects from.
+    pub fn address(&self) -> IpAddr {
+        address(self.number)
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -180,11 +185,16 @@ impl Buyer {
     }
 }
 
-/// Connections from 127.1.0.1 and on, an address for each number.
+/// 127.1.0.1 and on, an address for each number.
+fn address(number: u32) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::from(
+        u32::from(Ipv4Addr::new(127, 1, 0, 1)) + number,
+    ))
+}
+
 fn client(number: u32) -> Client {
-    let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 1, 0, 1)) + number);
     Client::builder()
-        .local_address(std::net::IpAddr::V4(address))
+        .local_address(address(number))
         // The edge closes connections that are idle for ten seconds; a request must not meet that.
         .pool_idle_timeout(Duration::from_secs(3))
         .redirect(reqwest::redirect::Policy::none())

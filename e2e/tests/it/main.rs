@@ -10,13 +10,17 @@
 mod backend;
 mod buyer;
 mod shop;
+mod statistics;
 
 mod away;
 mod bad_input;
 mod crash;
 mod crowd;
 mod disaster;
+mod flood;
+mod origin_away;
 mod origins;
 mod purchase;
 mod restart;
+mod two_pops;
 mod untokened;
