@@ -147,6 +147,7 @@ async fn timed(arguments: &Arguments, plan: &Plan<'_>) -> anyhow::Result<(Vec<Me
         Measurement::new("rate", per_second(right, load.time), "requests/s"),
         Measurement::new("latency-p50", load.percentile_ms(50), "ms"),
         Measurement::new("latency-p99", load.percentile_ms(99), "ms"),
+        Measurement::new("answer", f64::from(u32::try_from(load.bytes_max)?), "bytes"),
     ];
     measured.extend(clock.stop(arguments.requests, "µs/request")?);
     Ok((measured, load))

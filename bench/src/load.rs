@@ -38,6 +38,8 @@ pub struct Load {
     pub latencies: Vec<Duration>,
     /// Answers that were shed.
     pub shed: u32,
+    /// The longest answer, head and body.
+    pub bytes_max: usize,
 }
 
 impl Load {
@@ -59,16 +61,20 @@ pub async fn send(address: SocketAddr, plan: &Plan<'_>) -> anyhow::Result<Load> 
     let began = Instant::now();
     let shares = streams.into_iter().enumerate();
     let shares = shares.map(|(first, stream)| send_share(stream, plan, first));
-    let answers: Vec<(Duration, u16)> = try_join_all(shares).await?.concat();
+    let answers: Vec<Answered> = try_join_all(shares).await?.concat();
     let time = began.elapsed();
-    let expected = |answer: &&(Duration, u16)| answer.1 == plan.expected;
-    let shed = answers.len() - answers.iter().filter(expected).count();
-    let mut latencies: Vec<Duration> = answers.into_iter().map(|(latency, _)| latency).collect();
+    let shed = answers
+        .iter()
+        .filter(|answer| answer.status != plan.expected);
+    let shed = shed.count();
+    let bytes_max = answers.iter().map(|answer| answer.bytes).max();
+    let mut latencies: Vec<Duration> = answers.iter().map(|answer| answer.latency).collect();
     latencies.sort_unstable();
     Ok(Load {
         time,
         latencies,
         shed: u32::try_from(shed)?,
+        bytes_max: bytes_max.unwrap_or_default(),
     })
 }
 
@@ -80,12 +86,20 @@ async fn connect(address: SocketAddr) -> anyhow::Result<TcpStream> {
     Ok(stream)
 }
 
+/// One answer.
+#[derive(Clone, Copy)]
+struct Answered {
+    latency: Duration,
+    status: u16,
+    bytes: usize,
+}
+
 /// Sends every request whose number is `first` and so many connections on.
 async fn send_share(
     mut stream: TcpStream,
     plan: &Plan<'_>,
     first: usize,
-) -> anyhow::Result<Vec<(Duration, u16)>> {
+) -> anyhow::Result<Vec<Answered>> {
     let mut buffer = Vec::with_capacity(4_096);
     let mut answers = Vec::new();
     for number in (first..plan.count).step_by(plan.connections) {
@@ -101,7 +115,11 @@ async fn send_share(
                 String::from_utf8_lossy(&buffer)
             );
         }
-        answers.push((began.elapsed(), status));
+        answers.push(Answered {
+            latency: began.elapsed(),
+            status,
+            bytes: buffer.len(),
+        });
     }
     Ok(answers)
 }
@@ -172,6 +190,7 @@ mod tests {
             time: Duration::from_secs(1),
             latencies: (1..=200).map(Duration::from_millis).collect(),
             shed: 0,
+            bytes_max: 0,
         };
         let check = |percent, expected: f64| {
             assert!(

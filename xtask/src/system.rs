@@ -136,6 +136,7 @@ impl System {
             if port == edge_ports[0] {
                 drop(edge_port.take());
             }
+            programs.before_edge(&launch.name)?;
             let server = Server::start(launch, port, ready)?;
             say(&format!("{} on 127.0.0.1:{}", server.name(), server.port()));
             system.running.push(server);

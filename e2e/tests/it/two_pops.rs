@@ -34,7 +34,7 @@ const LOOK_AT: &str = "SELECT CAST(\
      (SELECT COUNT(*) FROM orders JOIN leases ON leases.id = orders.lease_id \
       WHERE leases.sale_id = sales.id AND NOT leases.revoked \
       AND leases.ends_at_ms > UNIX_TIMESTAMP(NOW(6)) * 1000) AS SIGNED), \
-     CAST(total AS SIGNED) - reserved - sold FROM sales WHERE id = ?";
+     CAST(total - reserved - sold AS SIGNED) FROM sales WHERE id = ?";
 
 async fn look(mysql: &mut MySqlConnection, sale: u64) -> Look {
     let row: (i64, i64) = sqlx::query_as(LOOK_AT)

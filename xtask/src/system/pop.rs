@@ -3,6 +3,9 @@
 //! Invariant: PoPs share the site's address and the origin, and nothing else: id, secret, Redis and
 //! edge are each PoP's own.
 
+use std::path::Path;
+use std::{fs, io};
+
 use serde::Serialize;
 
 /// All that sets one PoP apart.
@@ -78,6 +81,31 @@ impl Pop {
             .map(|(key, value)| (format!("SPIN_VARIABLE_{key}"), value))
             .collect()
     }
+}
+
+/// Gives the edge of one PoP what that of another has compiled: it takes long, and the app is the
+/// same. An edge that has something compiled keeps it.
+pub fn share_compiled(data: &Path, from: &Pop, to: &Pop) -> io::Result<()> {
+    let folder = |pop: &Pop| data.join(&pop.edge).join("compiled");
+    let (from, to) = (folder(from), folder(to));
+    if to.exists() || !from.exists() {
+        return Ok(());
+    }
+    copy(&from, &to)
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            copy(&from, &to)?;
+        } else {
+            fs::copy(from, to)?;
+        }
+    }
+    Ok(())
 }
 
 /// The origin's setting `POPS`: who may speak to it.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 
 use super::Addresses;
-use super::pop::{Pop, Site, known_to_origin};
+use super::pop::{Pop, Site, known_to_origin, share_compiled};
 use super::secrets::Secrets;
 use crate::servers::{Launch, Ready, Servers, ports};
 use crate::{programs, workspace};
@@ -98,6 +98,16 @@ impl Programs {
             .into_iter()
             .chain(edges)
             .collect()
+    }
+
+    /// What is to be done before the edge of this name starts.
+    pub fn before_edge(&self, name: &str) -> anyhow::Result<()> {
+        if let [first, others @ ..] = self.pops.as_slice()
+            && let Some(pop) = others.iter().find(|pop| pop.edge == name)
+        {
+            share_compiled(&self.data, first, pop)?;
+        }
+        Ok(())
     }
 
     fn sandbox(&self) -> (Launch, u16, Ready) {
