@@ -36,7 +36,7 @@ pub async fn measure(
         per_second(count, time),
         "orders/s",
     )];
-    measured.extend(clock.stop(count)?);
+    measured.extend(clock.stop(count, "µs/order")?);
     wait_for_receipts(world).await?;
     decider.abort();
     let after = reserved(world).await?;

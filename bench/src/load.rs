@@ -16,8 +16,19 @@ const ANSWER_BYTES_MAX: usize = 64 * 1_024;
 /// An answer that takes longer is none.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
-const ACCEPTED: u16 = 202;
-const SHED: u16 = 503;
+/// What to send, and what may come back.
+pub struct Plan<'a> {
+    /// Complete requests.
+    pub requests: &'a [Vec<u8>],
+    /// How many to send: after the last of `requests` comes the first again.
+    pub count: usize,
+    /// How many of them are on their way at the same time, each on a connection of its own.
+    pub connections: usize,
+    /// The status of a right answer.
+    pub expected: u16,
+    /// The status of answers that are counted as shed; any other is an error.
+    pub may_shed: &'a [u16],
+}
 
 /// What came back.
 pub struct Load {
@@ -25,8 +36,10 @@ pub struct Load {
     pub time: Duration,
     /// How long each answer took, the shortest first.
     pub latencies: Vec<Duration>,
-    /// Answers 503.
+    /// Answers that were shed.
     pub shed: u32,
+    /// The longest answer, head and body.
+    pub bytes_max: usize,
 }
 
 impl Load {
@@ -37,29 +50,31 @@ impl Load {
     }
 }
 
-/// Sends all requests over `connections`. Every answer must be 202, or also 503 where `may_shed`.
-pub async fn send(
-    address: SocketAddr,
-    requests: &[Vec<u8>],
-    connections: usize,
-    may_shed: bool,
-) -> anyhow::Result<Load> {
-    ensure!(!requests.is_empty(), "nothing to send");
-    let streams = try_join_all((0..connections).map(|_| connect(address))).await?;
+/// Sends what is planned.
+pub async fn send(address: SocketAddr, plan: &Plan<'_>) -> anyhow::Result<Load> {
+    ensure!(
+        !plan.requests.is_empty() && plan.count > 0,
+        "nothing to send"
+    );
+    let connections = (0..plan.connections).map(|_| connect(address));
+    let streams = try_join_all(connections).await?;
     let began = Instant::now();
-    let shares = streams.into_iter().enumerate().map(|(first, stream)| {
-        let share = requests.iter().skip(first).step_by(connections);
-        send_share(stream, share, may_shed)
-    });
-    let answers: Vec<(Duration, u16)> = try_join_all(shares).await?.concat();
+    let shares = streams.into_iter().enumerate();
+    let shares = shares.map(|(first, stream)| send_share(stream, plan, first));
+    let answers: Vec<Answered> = try_join_all(shares).await?.concat();
     let time = began.elapsed();
-    let shed = answers.iter().filter(|(_, status)| *status == SHED).count();
-    let mut latencies: Vec<Duration> = answers.into_iter().map(|(latency, _)| latency).collect();
+    let shed = answers
+        .iter()
+        .filter(|answer| answer.status != plan.expected);
+    let shed = shed.count();
+    let bytes_max = answers.iter().map(|answer| answer.bytes).max();
+    let mut latencies: Vec<Duration> = answers.iter().map(|answer| answer.latency).collect();
     latencies.sort_unstable();
     Ok(Load {
         time,
         latencies,
         shed: u32::try_from(shed)?,
+        bytes_max: bytes_max.unwrap_or_default(),
     })
 }
 
@@ -71,26 +86,40 @@ async fn connect(address: SocketAddr) -> anyhow::Result<TcpStream> {
     Ok(stream)
 }
 
+/// One answer.
+#[derive(Clone, Copy)]
+struct Answered {
+    latency: Duration,
+    status: u16,
+    bytes: usize,
+}
+
+/// Sends every request whose number is `first` and so many connections on.
 async fn send_share(
     mut stream: TcpStream,
-    requests: impl Iterator<Item = &Vec<u8>>,
-    may_shed: bool,
-) -> anyhow::Result<Vec<(Duration, u16)>> {
+    plan: &Plan<'_>,
+    first: usize,
+) -> anyhow::Result<Vec<Answered>> {
     let mut buffer = Vec::with_capacity(4_096);
     let mut answers = Vec::new();
-    for request in requests {
+    for number in (first..plan.count).step_by(plan.connections) {
+        let request = &plan.requests[number % plan.requests.len()];
         let began = Instant::now();
         stream.write_all(request).await?;
         let status = tokio::time::timeout(ANSWER_TIMEOUT, read(&mut stream, &mut buffer))
             .await
             .context("an answer took too long")??;
-        if status != ACCEPTED && !(may_shed && status == SHED) {
+        if status != plan.expected && !plan.may_shed.contains(&status) {
             bail!(
-                "an order was answered\n{}",
+                "a request was answered\n{}",
                 String::from_utf8_lossy(&buffer)
             );
         }
-        answers.push((began.elapsed(), status));
+        answers.push(Answered {
+            latency: began.elapsed(),
+            status,
+            bytes: buffer.len(),
+        });
     }
     Ok(answers)
 }
@@ -106,7 +135,7 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<u1
         }
         ensure!(buffer.len() < ANSWER_BYTES_MAX, "an answer is too long");
         let read = stream.read_buf(buffer).await?;
-        ensure!(read > 0, "the origin closed the connection");
+        ensure!(read > 0, "the connection was closed");
     }
 }
 
@@ -161,6 +190,7 @@ mod tests {
             time: Duration::from_secs(1),
             latencies: (1..=200).map(Duration::from_millis).collect(),
             shed: 0,
+            bytes_max: 0,
         };
         let check = |percent, expected: f64| {
             assert!(

@@ -22,12 +22,14 @@ mod single;
 
 mod algorithms;
 
+mod gate;
+
 use clap::{Parser, Subcommand};
 use processes::Watched;
 use std::process::ExitCode;
 use world::World;
 
-/// Measures the origin and its stores; `cargo xtask bench` starts them and calls this.
+/// Measures the origin, its stores and an edge; `cargo xtask bench` starts them and calls this.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -60,6 +62,8 @@ enum Command {
     },
     /// Sell a stock by each of five algorithms.
     Algorithms(algorithms::Arguments),
+    /// Send shoppers to a PoP's edge, honest and others.
+    Gate(gate::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -103,5 +107,6 @@ async fn measure(command: Command) -> anyhow::Result<Vec<measurement::Measuremen
         Command::Algorithms(arguments) => {
             algorithms::measure(&World::connect().await?, &arguments).await
         }
+        Command::Gate(arguments) => gate::measure(&World::connect().await?, &arguments).await,
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: every unit of the sale is asked for once, and at the end Redis has none left.
 
-use crate::load;
+use crate::load::{self, Plan};
 use crate::measurement::{Measurement, per_second};
 use crate::processes::{Clock, Watched, memory_peaks};
 use crate::requests::{Buyer, buyers, render};
@@ -10,6 +10,8 @@ use crate::world::World;
 use anyhow::ensure;
 use std::time::{Duration, Instant};
 
+const ACCEPTED: u16 = 202;
+const SHED: u16 = 503;
 /// A queue that was not worked off by then never will be.
 const SETTLE_DEADLINE: Duration = Duration::from_mins(2);
 const SETTLE_POLL: Duration = Duration::from_millis(100);
@@ -44,20 +46,22 @@ pub async fn measure(world: &World, arguments: &Arguments) -> anyhow::Result<Vec
         .collect::<anyhow::Result<_>>()?;
 
     let clock = Clock::start(&arguments.processes, "generator")?;
-    let load = load::send(
-        world.edge,
-        &requests,
-        arguments.connections,
-        arguments.may_shed,
-    )
-    .await?;
+    let may_shed: &[u16] = if arguments.may_shed { &[SHED] } else { &[] };
+    let plan = Plan {
+        requests: &requests,
+        count: requests.len(),
+        connections: arguments.connections,
+        expected: ACCEPTED,
+        may_shed,
+    };
+    let load = load::send(world.edge, &plan).await?;
     let mut measured = vec![
         Measurement::new("rate", per_second(count, load.time), "orders/s"),
         Measurement::new("latency-p50", load.percentile_ms(50), "ms"),
         Measurement::new("latency-p99", load.percentile_ms(99), "ms"),
         Measurement::new("shed", f64::from(load.shed), "orders"),
     ];
-    measured.extend(clock.stop(count)?);
+    measured.extend(clock.stop(count, "µs/order")?);
     measured.extend(memory_peaks(&arguments.processes)?);
 
     // An order that was shed may still hold its unit: a time-out is unknown.

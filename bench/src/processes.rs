@@ -50,13 +50,13 @@ impl<'a> Clock<'a> {
         Ok(Self { watched })
     }
 
-    /// What each took since, divided by `count`: `cpu-<name>` in microseconds.
-    pub fn stop(self, count: u32) -> anyhow::Result<Vec<Measurement>> {
+    /// What each took since, divided by `count`: `cpu-<name>` in microseconds, as `unit` says.
+    pub fn stop(self, count: u32, unit: &'static str) -> anyhow::Result<Vec<Measurement>> {
         let taken = |(name, id, before): (&str, &str, u64)| {
             let ticks = cpu_ticks(id)?.saturating_sub(before);
             let microseconds = u32::try_from(ticks * MICROSECONDS_PER_TICK)?;
             let each = f64::from(microseconds) / f64::from(count);
-            Ok(Measurement::new(format!("cpu-{name}"), each, "µs/order"))
+            Ok(Measurement::new(format!("cpu-{name}"), each, unit))
         };
         self.watched.into_iter().map(taken).collect()
     }

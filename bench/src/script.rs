@@ -10,12 +10,12 @@ use crate::world::World;
 use anyhow::{Context, bail, ensure};
 use kernel::ids::SaleId;
 use redis::Script;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 const PLACE: &str = include_str!("../../lua/stock/place.lua");
 /// redis-benchmark puts 12 digits below this here, each time others.
-const RANDOM: &str = "__rand_int__";
+pub const RANDOM: &str = "__rand_int__";
 const RANDOM_BELOW: u32 = 2_000_000_000;
 /// Ids drawn twice are few: of 20,000 among two thousand million, one in ten runs.
 const LEFT_PER_CENT_MAX: u32 = 1;
@@ -30,7 +30,7 @@ pub struct Arguments {
     requests: u32,
     /// Over how many connections.
     #[arg(long)]
-    connections: u32,
+    connections: usize,
     /// Whose CPU time counts: name=process id.
     #[arg(long = "process")]
     processes: Vec<Watched>,
@@ -56,23 +56,10 @@ pub async fn measure(world: &World, arguments: &Arguments) -> anyhow::Result<Vec
         .await?;
     let server = server.context("the sale was counted on no server")?;
 
-    let mut command = Command::new(program);
-    command.args(["-u", &world.redis_url, "--csv"]);
-    command.args(["-n", &requests.to_string(), "-c", &connections.to_string()]);
-    command.args(["-r", &RANDOM_BELOW.to_string()]);
-    command.args(call(&hash, sale, &server));
+    let call = call(&hash, sale, &server);
     let clock = Clock::start(processes, "generator")?;
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("cannot run {}", program.display()))?;
-    let cpu = clock.stop(requests)?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("redis-benchmark failed ({}): {said}{text}", output.status);
-    }
-    let rate = rate(&text).with_context(|| format!("redis-benchmark said {text}"))?;
+    let rate = redis_benchmark(program, &world.redis_url, requests, *connections, &call)?;
+    let cpu = clock.stop(requests, "µs/order")?;
     let left = world.available(sale).await?;
     ensure!(
         left <= requests * LEFT_PER_CENT_MAX / 100,
@@ -82,6 +69,32 @@ pub async fn measure(world: &World, arguments: &Arguments) -> anyhow::Result<Vec
     let mut measured = vec![Measurement::new("rate", rate, "orders/s")];
     measured.extend(cpu);
     Ok(measured)
+}
+
+/// Makes `requests` calls over so many connections, each with other digits for every [`RANDOM`] in
+/// it, and gives their rate in calls a second.
+pub fn redis_benchmark(
+    program: &Path,
+    url: &str,
+    requests: u32,
+    connections: usize,
+    call: &[String],
+) -> anyhow::Result<f64> {
+    let mut command = Command::new(program);
+    command.args(["-u", url, "--csv"]);
+    command.args(["-n", &requests.to_string(), "-c", &connections.to_string()]);
+    command.args(["-r", &RANDOM_BELOW.to_string()]);
+    let output = command
+        .args(call)
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot run {}", program.display()))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("redis-benchmark failed ({}): {said}{text}", output.status);
+    }
+    rate(&text).with_context(|| format!("redis-benchmark said {text}"))
 }
 
 /// The script's keys, in the order of its header.

@@ -4,6 +4,7 @@
 //! cancels out. A limit that is missed is named, and the exit code is 1.
 
 mod figures;
+mod gate;
 mod origin;
 mod stage;
 
@@ -19,6 +20,7 @@ pub struct Bench {
 #[derive(Debug, Subcommand)]
 enum What {
     Origin(origin::Origin),
+    Gate(gate::Gate),
 }
 
 impl Bench {
@@ -26,6 +28,7 @@ impl Bench {
     pub fn run(&self) -> anyhow::Result<bool> {
         match &self.what {
             What::Origin(origin) => origin.run(),
+            What::Gate(gate) => gate.run(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The real servers: Redis for the origin, Redis for a PoP, NATS with JetStream, MariaDB or MySQL;
+//! The real servers: Redis for the origin, Redis for each PoP, NATS with JetStream, MariaDB or MySQL;
 //! each on a free port, with its data and its log in one folder.
 //!
 //! A server that `start` returned has answered; it stops when it is dropped, and with us.
@@ -25,8 +25,10 @@ pub struct Servers {
     pub mysql: Server,
     /// With JetStream.
     pub nats: Server,
-    /// The PoP's.
+    /// The first PoP's.
     pub pop_redis: Server,
+    /// The other PoPs', in their order.
+    pub more_pop_redis: Vec<Server>,
     /// The origin's.
     pub redis: Server,
     mysql_password: String,
@@ -40,6 +42,8 @@ pub struct Setting<'a> {
     pub lock: Option<Arc<File>>,
     /// Of the database user `doorbuster`.
     pub mysql_password: &'a str,
+    /// How many PoPs have a Redis of their own; at least one has.
+    pub pops: usize,
 }
 
 impl Servers {
@@ -52,6 +56,14 @@ impl Servers {
         // Declared first, dropped last: what has started stops if a later one does not start.
         let redis = heard(redis::start(setting, "redis")?);
         let pop_redis = heard(redis::start(setting, "pop-redis")?);
+        let more_pop_redis = (2..=setting.pops)
+            .map(|number| {
+                Ok(heard(redis::start(
+                    setting,
+                    &format!("pop-redis-{number}"),
+                )?))
+            })
+            .collect::<anyhow::Result<_>>()?;
         let nats = heard(nats::start(setting)?);
         let mysql = heard(mysql::start(setting)?);
         let mysql_password = setting.mysql_password.to_owned();
@@ -59,6 +71,7 @@ impl Servers {
             mysql,
             nats,
             pop_redis,
+            more_pop_redis,
             redis,
             mysql_password,
         })
@@ -71,12 +84,29 @@ impl Servers {
 
     /// `redis://…`
     pub fn redis_url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.redis.port())
+        redis_url_of(&self.redis)
     }
 
-    /// `redis://…`
+    /// `redis://…` of the first PoP.
     pub fn pop_redis_url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.pop_redis.port())
+        redis_url_of(&self.pop_redis)
+    }
+
+    /// `redis://…` of each PoP.
+    pub fn pop_redis_urls(&self) -> Vec<String> {
+        let first = std::iter::once(&self.pop_redis);
+        first
+            .chain(&self.more_pop_redis)
+            .map(redis_url_of)
+            .collect()
+    }
+
+    /// The Redis of the PoP with this index; the first has 0.
+    pub fn pop_redis_at(&mut self, index: usize) -> Option<&mut Server> {
+        match index.checked_sub(1) {
+            None => Some(&mut self.pop_redis),
+            Some(index) => self.more_pop_redis.get_mut(index),
+        }
     }
 
     /// `nats://…`
@@ -101,14 +131,17 @@ impl Servers {
 
     /// An error if one has died.
     pub fn check(&mut self) -> anyhow::Result<()> {
-        for server in [
+        let ours = [
             &mut self.redis,
             &mut self.pop_redis,
             &mut self.nats,
             &mut self.mysql,
-        ] {
-            server.check()?;
-        }
-        Ok(())
+        ];
+        let mut all = ours.into_iter().chain(&mut self.more_pop_redis);
+        all.try_for_each(Server::check)
     }
+}
+
+fn redis_url_of(server: &Server) -> String {
+    format!("redis://127.0.0.1:{}", server.port())
 }

@@ -22,6 +22,7 @@ pub fn run() -> anyhow::Result<()> {
         data: data.path(),
         lock: None,
         mysql_password: PASSWORD,
+        pops: 1,
     };
     let mysql = Servers::start_mysql(&setting)?;
     let url = format!(

@@ -4,6 +4,7 @@
 
 mod account;
 mod lock;
+pub(crate) mod pop;
 mod programs;
 mod secrets;
 mod shop;
@@ -19,6 +20,7 @@ use serde::Serialize;
 
 use crate::servers::{Server, Servers, Setting, ports};
 use account::Account;
+pub use pop::PopAddress;
 use programs::{Cli, Programs};
 use secrets::Secrets;
 use shop::Sale;
@@ -28,7 +30,9 @@ use shop::Sale;
 pub struct Options {
     /// The folder of its data, logs and secrets.
     pub data: PathBuf,
-    /// The port of the edge.
+    /// Points of presence, each with an edge and a Redis of its own; at least one is started.
+    pub pops: usize,
+    /// The port of the first PoP's edge; the others take any.
     pub edge_port: EdgePort,
     /// Without items, sales and accounts.
     pub empty: bool,
@@ -60,6 +64,8 @@ pub struct Addresses {
     pub redis_url: String,
     pub pop_redis_url: String,
     pub nats_url: String,
+    /// All of them. `edge_url` and `pop_redis_url` are the first one's.
+    pub pops: Vec<PopAddress>,
     pub sales: Vec<Sale>,
     pub account: Option<Account>,
 }
@@ -87,12 +93,18 @@ impl System {
         let data = fs::canonicalize(&options.data)?;
         let lock = Arc::new(lock::take(&data)?);
         let edge_port = options.edge_port.hold()?;
-        let secrets = Secrets::load(&data)?;
+        let pops = options.pops.max(1);
+        let secrets = Secrets::load(&data, pops)?;
+        let mut edge_ports = vec![edge_port.local_addr()?.port()];
+        while edge_ports.len() < pops {
+            edge_ports.push(ports::free()?);
+        }
 
         let setting = Setting {
             data: &data,
             lock: Some(Arc::clone(&lock)),
             mysql_password: &secrets.mysql_password,
+            pops,
         };
         let stores = Servers::start(&setting, |server| {
             say(&format!("{} on 127.0.0.1:{}", server.name(), server.port()));
@@ -102,7 +114,7 @@ impl System {
             lock,
             &secrets,
             &stores,
-            edge_port.local_addr()?.port(),
+            &edge_ports,
             &options.edge_variables,
         )?;
         let cli = programs.cli();
@@ -121,9 +133,10 @@ impl System {
         };
         let mut edge_port = Some(edge_port);
         for (launch, port, ready) in programs.launches() {
-            if launch.name == programs::EDGE {
+            if port == edge_ports[0] {
                 drop(edge_port.take());
             }
+            programs.before_edge(&launch.name)?;
             let server = Server::start(launch, port, ready)?;
             say(&format!("{} on 127.0.0.1:{}", server.name(), server.port()));
             system.running.push(server);
@@ -170,8 +183,10 @@ impl System {
         &mut self.stores
     }
 
-    /// `sandbox`, `origin` or `edge`, for tests that stop and start them.
+    /// `sandbox`, `origin`, `edge-1` and so on, for tests that stop and start them; `edge` is the
+    /// first one.
     pub fn program(&mut self, name: &str) -> Option<&mut Server> {
+        let name = if name == "edge" { "edge-1" } else { name };
         self.running.iter_mut().find(|server| server.name() == name)
     }
 

@@ -107,6 +107,7 @@ fn with_servers(args: &[&str], count: &mut Count) -> anyhow::Result<()> {
         data: data.path(),
         lock: None,
         mysql_password: PASSWORD,
+        pops: 1,
     };
     let servers = Servers::start(&setting, |_| {})?;
     let environment = [

@@ -29,6 +29,10 @@ pub struct Up {
     #[arg(long, value_name = "PORT")]
     edge_port: Option<u16>,
 
+    /// Points of presence, each with an edge and a Redis of its own, all for one site.
+    #[arg(long, value_name = "COUNT", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=8))]
+    pops: u8,
+
     /// Start without demo sales and account.
     #[arg(long)]
     empty: bool,
@@ -48,6 +52,7 @@ impl Up {
         compile::all()?;
         let mut system = System::start(&Options {
             data,
+            pops: usize::from(self.pops),
             edge_port: self
                 .edge_port
                 .map_or(EdgePort::Rather(EDGE_PORT), EdgePort::Must),
@@ -72,6 +77,9 @@ fn welcome(system: &System) {
     let addresses = system.addresses();
     println!("\nDoorbuster is open.\n");
     println!("  Shop      {}", addresses.edge_url);
+    for pop in addresses.pops.iter().skip(1) {
+        println!("  {:<8}  {}", pop.id, pop.edge_url);
+    }
     println!("  Mailbox   {}/mailbox", addresses.sandbox_url);
     println!("  Metrics   {}/metrics", addresses.ops_url);
     if let Some(account) = &addresses.account {

@@ -57,6 +57,7 @@ impl Backend {
             data: data.path(),
             lock: None,
             mysql_password: PASSWORD,
+            pops: 1,
         };
         let servers = Servers::start(&setting, |_| {}).expect("the stores start");
         let urls = Urls {

@@ -6,13 +6,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use kernel::challenge::{self, Challenge};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
-use xtask::system::Addresses;
+use xtask::system::{Addresses, PopAddress};
 
 pub struct Buyer {
     number: u32,
     client: Client,
+    /// Where this buyer connects to.
+    edge: String,
+    /// What the page they are on is called.
     site: String,
     sandbox: String,
     pub cookie: Option<String>,
@@ -27,6 +30,7 @@ impl Buyer {
         Self {
             number,
             client: client(number),
+            edge: addresses.edge_url.clone(),
             site: addresses.edge_url.clone(),
             sandbox: addresses.sandbox_url.clone(),
             cookie: None,
@@ -38,6 +42,12 @@ impl Buyer {
     pub fn reconnected(self) -> Self {
         let client = client(self.number);
         Self { client, ..self }
+    }
+
+    /// The same buyer, whom the site's name leads to this PoP.
+    pub fn at(self, pop: &PopAddress) -> Self {
+        let edge = pop.edge_url.clone();
+        Self { edge, ..self }
     }
 
     pub fn signed_in(addresses: &Addresses, number: u32, cookie: String) -> Self {
@@ -56,8 +66,13 @@ impl Buyer {
         claims["sub"].as_str().unwrap().to_owned()
     }
 
+    /// Where this buyer connects from.
+    pub fn address(&self) -> IpAddr {
+        address(self.number)
+    }
+
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.client.request(method, format!("{}{path}", self.site));
+        let request = self.client.request(method, format!("{}{path}", self.edge));
         let request = request.header("origin", &self.site);
         match &self.cookie {
             Some(cookie) => request.header("cookie", cookie),
@@ -181,11 +196,16 @@ impl Buyer {
     }
 }
 
-/// Connections from 127.1.0.1 and on, an address for each number.
+/// 127.1.0.1 and on, an address for each number.
+fn address(number: u32) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::from(
+        u32::from(Ipv4Addr::new(127, 1, 0, 1)) + number,
+    ))
+}
+
 fn client(number: u32) -> Client {
-    let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 1, 0, 1)) + number);
     Client::builder()
-        .local_address(std::net::IpAddr::V4(address))
+        .local_address(address(number))
         // The edge closes connections that are idle for ten seconds; a request must not meet that.
         .pool_idle_timeout(Duration::from_secs(3))
         .redirect(reqwest::redirect::Policy::none())

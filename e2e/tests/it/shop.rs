@@ -2,12 +2,14 @@
 
 use crate::buyer::Buyer;
 use kernel::ids::AccountId;
+use kernel::keys::PopKeys;
 use kernel::session::SigningKey;
 use origin::accounts::Accounts;
 use origin::ledger::{Account, Ledger};
 use origin::settings::{AccountSettings, Secret};
 use origin::stock::Stock;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -29,15 +31,25 @@ impl Shop {
 
     /// A system of its own, for a test that stops a part of it.
     pub fn start(name: &str) -> Self {
+        Self::with(name, 1, &[])
+    }
+
+    /// The same with so many PoPs, whose edges have these variables besides.
+    pub fn with(name: &str, pops: usize, variables: &[(&str, &str)]) -> Self {
         let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("e2e-{name}"));
         // What a former run left there, it stopped before.
         drop(std::fs::remove_dir_all(&data));
         let options = Options {
             data: data.clone(),
+            pops,
             edge_port: EdgePort::Any,
             empty: true,
             // A test solves thousands of challenges; how hard they are is not its question.
-            edge_variables: vec![("POW_DIFFICULTY".into(), "100".into())],
+            edge_variables: [("POW_DIFFICULTY", "100")]
+                .iter()
+                .chain(variables)
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
         };
         let system = System::start(&options).expect("the system starts");
         let addresses = system.addresses().clone();
@@ -59,6 +71,11 @@ impl Shop {
 
     /// A sale that is open, and visible at the edge.
     pub async fn sale(&self, units: u32, limit: u32) -> String {
+        self.sale_with(units, limit, &["--rate", "100000"]).await
+    }
+
+    /// The same with these terms besides.
+    pub async fn sale_with(&self, units: u32, limit: u32, terms: &[&str]) -> String {
         let item = [
             "--title",
             "Console",
@@ -70,7 +87,7 @@ impl Shop {
         let item = self.doorbuster(&[&["item", "add"], &item[..]].concat());
         let slug = format!("sale-{}", origin::random_id());
         let (units, limit) = (units.to_string(), limit.to_string());
-        let sale = self.doorbuster(&[
+        let create = [
             "sale",
             "create",
             "--item",
@@ -89,16 +106,17 @@ impl Shop {
             "now",
             "--closes",
             "+1h",
-            "--rate",
-            "100000",
-        ]);
+        ];
+        let sale = self.doorbuster(&[&create[..], terms].concat());
         self.doorbuster(&["sale", "publish", &sale]);
-        eventually("the sale at the edge", async || {
-            let path = self.url(&format!("/api/sales/{sale}"));
-            let answer = reqwest::get(path).await;
-            answer.is_ok_and(|answer| answer.status() == 200)
-        })
-        .await;
+        for pop in &self.addresses.pops {
+            eventually("the sale at the edge", async || {
+                let path = format!("{}/api/sales/{sale}", pop.edge_url);
+                let answer = reqwest::get(path).await;
+                answer.is_ok_and(|answer| answer.status() == 200)
+            })
+            .await;
+        }
         sale
     }
 
@@ -120,14 +138,22 @@ impl Shop {
 
     /// Requests that have reached the origin's edge listener, but for the PoP's own.
     pub async fn reached_origin(&self) -> u64 {
+        let counts = self.origin_requests().await;
+        let shoppers = counts
+            .iter()
+            .filter(|(line, _)| !line.contains("/internal/"));
+        shoppers.map(|(_, count)| count).sum()
+    }
+
+    /// Requests that have reached the origin's edge listener, by the metric's labels.
+    pub async fn origin_requests(&self) -> BTreeMap<String, u64> {
         let metrics = self.metrics().await;
-        let counts = metrics
-            .lines()
-            .filter(|line| line.starts_with("doorbuster_edge_requests_total{"))
-            .filter(|line| !line.contains("/internal/"));
+        let name = "doorbuster_edge_requests_total";
+        let counts = metrics.lines().filter_map(|line| line.strip_prefix(name));
         counts
-            .map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
-            .sum()
+            .map(|line| line.rsplit_once(' ').unwrap())
+            .map(|(labels, count)| (labels.to_owned(), count.parse().unwrap()))
+            .collect()
     }
 
     /// What the origin's ops listener says of itself and of the PoPs.
@@ -136,10 +162,19 @@ impl Shop {
         reqwest::get(url).await.unwrap().text().await.unwrap()
     }
 
-    /// Ends `origin` or `edge`, or starts it again.
+    /// Ends `origin` or an edge, or starts it again.
     pub fn stop(&self, program: &str) {
         let mut system = self.system.lock().unwrap_or_else(PoisonError::into_inner);
         system.program(program).expect("it runs").stop();
+    }
+
+    /// Ends a PoP as a power cut would: its edge and its Redis at once.
+    pub fn kill_pop(&self, index: usize) {
+        let mut system = self.system.lock().unwrap_or_else(PoisonError::into_inner);
+        let edge = format!("edge-{}", index + 1);
+        system.program(&edge).expect("it runs").kill();
+        let redis = system.stores().pop_redis_at(index);
+        redis.expect("the PoP has a Redis").kill();
     }
 
     pub fn restart(&self, program: &str) {
@@ -165,11 +200,8 @@ impl Shop {
     /// Buyers who are signed in, each at an address of its own: accounts and sessions are made by
     /// the origin's rooms, as a sign-up by e-mail takes a minute for thousands.
     pub async fn buyers(&self, count: u32) -> Vec<Buyer> {
-        let secrets = std::fs::read(self.data.join("secrets.json")).unwrap();
-        let secrets: Value = serde_json::from_slice(&secrets).unwrap();
-        let key = hex::decode(secrets["session_key"].as_str().unwrap()).unwrap();
         let settings = AccountSettings {
-            session_key: SigningKey::from_bytes(&key.try_into().unwrap()),
+            session_key: self.session_key(),
             smtp_url: Secret("smtp://127.0.0.1:9".into()),
             mail_from: "Shop <shop@example.test>".into(),
         };
@@ -192,6 +224,23 @@ impl Shop {
             buyers.push(Buyer::signed_in(&self.addresses, number, cookie));
         }
         buyers
+    }
+
+    /// What the origin signs sessions with.
+    pub fn session_key(&self) -> SigningKey {
+        let key = hex::decode(self.secrets()["session_key"].as_str().unwrap()).unwrap();
+        SigningKey::from_bytes(&key.try_into().unwrap())
+    }
+
+    /// What the first PoP signs with.
+    pub fn pop_keys(&self) -> PopKeys {
+        let secret = self.secrets()["pop_secret"].as_str().unwrap().to_owned();
+        PopKeys::derive(&self.addresses.pops[0].id, &secret).unwrap()
+    }
+
+    fn secrets(&self) -> Value {
+        let secrets = std::fs::read(self.data.join("secrets.json")).unwrap();
+        serde_json::from_slice(&secrets).unwrap()
     }
 }
 

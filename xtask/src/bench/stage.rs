@@ -1,5 +1,5 @@
-//! What a benchmark runs on: real stores with a folder of their own, and the origin as a program,
-//! built for release.
+//! What a benchmark runs on: real stores with a folder of their own, and the origin and an edge as
+//! programs, built for release.
 //!
 //! Invariant: nothing outlives the `Stage`, and its data goes with it. The folder lies where cargo
 //! builds, on a disk: one in memory would make every flush free.
@@ -13,7 +13,8 @@ use tempfile::TempDir;
 
 use super::figures::Measurement;
 use crate::servers::{Launch, Ready, Server, Servers, Setting, ports};
-use crate::{programs, tool, workspace};
+use crate::system::pop::{Pop, Site};
+use crate::{compile, programs, tool, workspace};
 
 /// Any password does: the database lives as long as the benchmark.
 const PASSWORD: &str = "bench";
@@ -26,6 +27,7 @@ pub struct Stage {
     binaries: PathBuf,
     environment: Vec<(String, String)>,
     ops_port: u16,
+    origin_edge_port: u16,
     // Dropped in this order: the folder goes when nobody writes into it any more.
     stores: Servers,
     data: TempDir,
@@ -34,17 +36,7 @@ pub struct Stage {
 impl Stage {
     /// Builds the programs, starts the stores and makes the tables.
     pub fn set() -> anyhow::Result<Self> {
-        let mut build = workspace::cargo();
-        build.args([
-            "build",
-            "--release",
-            "--package",
-            "origin",
-            "--package",
-            "bench",
-        ]);
-        tool::run_quiet(build)?;
-
+        build(&["origin", "bench"])?;
         let target = workspace::target()?;
         fs::create_dir_all(&target)?;
         let data = TempDir::with_prefix_in("bench-", &target)?;
@@ -52,15 +44,17 @@ impl Stage {
             data: data.path(),
             lock: None,
             mysql_password: PASSWORD,
+            pops: 1,
         };
         let stores = Servers::start(&setting, |server| {
             eprintln!("{} on 127.0.0.1:{}", server.name(), server.port());
         })?;
-        let ops_port = ports::free()?;
+        let (ops_port, origin_edge_port) = (ports::free()?, ports::free()?);
         let stage = Self {
             binaries: target.join("release"),
-            environment: environment(&stores, ops_port)?,
+            environment: environment(&stores, ops_port, origin_edge_port)?,
             ops_port,
+            origin_edge_port,
             stores,
             data,
         };
@@ -80,6 +74,48 @@ impl Stage {
             lock: None,
         };
         Server::start(launch, self.ops_port, Ready::Http { path: "/readyz" })
+    }
+
+    /// Builds the edge, and starts that of the one PoP with these variables besides what it must know. It stops when
+    /// it is dropped.
+    pub fn edge(&self, variables: &[(&str, &str)]) -> anyhow::Result<Server> {
+        compile::components(&compile::COMPONENTS)?;
+        // Apart from the others: together, features of shared crates would differ, and all of
+        // wasmtime be built again.
+        build(&["edge-host"])?;
+        let port = ports::free()?;
+        let site = Site {
+            url: format!("http://127.0.0.1:{port}"),
+            origin_url: format!("http://127.0.0.1:{}", self.origin_edge_port),
+            checkout_origins: String::new(),
+        };
+        let text = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let variables: Vec<_> = variables.iter().map(text).collect();
+        let pop = Pop::new(0, POP_SECRET, port, self.stores.pop_redis_url());
+        let args = [
+            "--manifest".into(),
+            workspace::top().join("spin.toml").into(),
+            "--listen".into(),
+            format!("127.0.0.1:{port}").into(),
+            "--data".into(),
+            self.data.path().join(&pop.edge).into(),
+        ];
+        let launch = Launch {
+            name: "edge".to_owned(),
+            program: self.binaries.join("doorbuster-edge"),
+            args: args.to_vec(),
+            environment: pop.environment(&site, &variables),
+            folder: workspace::top(),
+            log: self.data.path().join("logs/edge.log"),
+            lock: None,
+        };
+        let path = "/.well-known/spin/health";
+        Server::start(launch, port, Ready::Http { path })
+    }
+
+    /// The PoP's Redis.
+    pub fn pop_redis(&self) -> &Server {
+        &self.stores.pop_redis
     }
 
     /// Runs a command of `doorbuster-bench` and gives what it measured.
@@ -128,15 +164,28 @@ impl Stage {
     }
 }
 
+fn build(packages: &[&str]) -> anyhow::Result<()> {
+    let mut command = workspace::cargo();
+    command.args(["build", "--release"]);
+    for package in packages {
+        command.args(["--package", package]);
+    }
+    tool::run_quiet(command)
+}
+
 /// The settings of the origin. No mail is sent and nothing is paid, so that nobody listens there.
-fn environment(stores: &Servers, ops_port: u16) -> anyhow::Result<Vec<(String, String)>> {
+fn environment(
+    stores: &Servers,
+    ops_port: u16,
+    edge_port: u16,
+) -> anyhow::Result<Vec<(String, String)>> {
     let listen = |port| format!("127.0.0.1:{port}");
     let settings = [
         ("MYSQL_URL", stores.mysql_database_url()),
         ("REDIS_URL", stores.redis_url()),
         ("NATS_URL", stores.nats_url()),
         ("STREAM_PREFIX", "bench".to_owned()),
-        ("EDGE_LISTEN", listen(ports::free()?)),
+        ("EDGE_LISTEN", listen(edge_port)),
         ("WEBHOOKS_LISTEN", listen(ports::free()?)),
         ("OPS_LISTEN", listen(ops_port)),
         ("POPS", format!("pop-1:{POP_SECRET}")),

@@ -10,28 +10,24 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 
 use super::Addresses;
+use super::pop::{Pop, Site, known_to_origin, share_compiled};
 use super::secrets::Secrets;
 use crate::servers::{Launch, Ready, Servers, ports};
 use crate::{programs, workspace};
-
-/// What the edge is called.
-pub const EDGE: &str = "edge";
-
-const POP: &str = "pop-1";
 
 /// Everything that is known before the first of our programs starts.
 pub struct Programs {
     data: PathBuf,
     lock: Arc<File>,
     binaries: PathBuf,
-    edge: u16,
+    pops: Vec<Pop>,
     origin_edge: u16,
     origin_ops: u16,
     origin_webhooks: u16,
     sandbox_http: u16,
     sandbox_smtp: u16,
     origin_environment: Vec<(String, String)>,
-    edge_environment: Vec<(String, String)>,
+    edge_variables: Vec<(String, String)>,
     payments_api_key: String,
     payments_webhook_secret: String,
 }
@@ -49,32 +45,31 @@ impl Programs {
         lock: Arc<File>,
         secrets: &Secrets,
         stores: &Servers,
-        edge: u16,
+        edge_ports: &[u16],
         edge_variables: &[(String, String)],
     ) -> anyhow::Result<Self> {
         let mut programs = Self {
             data: data.to_owned(),
             lock,
             binaries: workspace::binaries()?,
-            edge,
+            pops: pops(secrets, stores, edge_ports),
             origin_edge: ports::free()?,
             origin_ops: ports::free()?,
             origin_webhooks: ports::free()?,
             sandbox_http: ports::free()?,
             sandbox_smtp: ports::free()?,
             origin_environment: Vec::new(),
-            edge_environment: Vec::new(),
+            edge_variables: edge_variables.to_vec(),
             payments_api_key: secrets.payments_api_key.clone(),
             payments_webhook_secret: secrets.payments_webhook_secret.clone(),
         };
         programs.origin_environment = programs.for_origin(secrets, stores);
-        programs.edge_environment = programs.for_edge(secrets, stores, edge_variables);
         Ok(programs)
     }
 
     pub fn addresses(&self, stores: &Servers) -> Addresses {
         Addresses {
-            edge_url: url(self.edge),
+            edge_url: self.site_url(),
             ops_url: url(self.origin_ops),
             webhooks_url: url(self.origin_webhooks),
             sandbox_url: url(self.sandbox_http),
@@ -82,6 +77,7 @@ impl Programs {
             redis_url: stores.redis_url(),
             pop_redis_url: stores.pop_redis_url(),
             nats_url: stores.nats_url(),
+            pops: self.pops.iter().map(Pop::address).collect(),
             sales: Vec::new(),
             account: None,
         }
@@ -95,9 +91,23 @@ impl Programs {
         }
     }
 
-    /// Sandbox, origin, edge: in the order of their start.
-    pub fn launches(&self) -> [(Launch, u16, Ready); 3] {
-        [self.sandbox(), self.origin(), self.edge()]
+    /// Sandbox, origin, the PoPs' edges: in the order of their start.
+    pub fn launches(&self) -> Vec<(Launch, u16, Ready)> {
+        let edges = self.pops.iter().map(|pop| self.edge(pop));
+        [self.sandbox(), self.origin()]
+            .into_iter()
+            .chain(edges)
+            .collect()
+    }
+
+    /// What is to be done before the edge of this name starts.
+    pub fn before_edge(&self, name: &str) -> anyhow::Result<()> {
+        if let [first, others @ ..] = self.pops.as_slice()
+            && let Some(pop) = others.iter().find(|pop| pop.edge == name)
+        {
+            share_compiled(&self.data, first, pop)?;
+        }
+        Ok(())
     }
 
     fn sandbox(&self) -> (Launch, u16, Ready) {
@@ -124,19 +134,25 @@ impl Programs {
         (launch, self.origin_ops, Ready::Http { path: "/readyz" })
     }
 
-    fn edge(&self) -> (Launch, u16, Ready) {
+    fn edge(&self, pop: &Pop) -> (Launch, u16, Ready) {
         let args = [
             "--manifest".to_owned(),
             workspace::top().join("spin.toml").display().to_string(),
             "--listen".to_owned(),
-            listen(self.edge),
+            listen(pop.port),
             "--data".to_owned(),
-            self.data.join("edge").display().to_string(),
+            self.data.join(&pop.edge).display().to_string(),
         ];
-        let launch = self.launch(EDGE, "doorbuster-edge", &args, &self.edge_environment);
+        let site = Site {
+            url: self.site_url(),
+            origin_url: url(self.origin_edge),
+            checkout_origins: url(self.sandbox_http),
+        };
+        let environment = pop.environment(&site, &self.edge_variables);
+        let launch = self.launch(&pop.edge, "doorbuster-edge", &args, &environment);
         (
             launch,
-            self.edge,
+            pop.port,
             Ready::Http {
                 path: "/.well-known/spin/health",
             },
@@ -170,9 +186,9 @@ impl Programs {
             ("EDGE_LISTEN", listen(self.origin_edge)),
             ("WEBHOOKS_LISTEN", listen(self.origin_webhooks)),
             ("OPS_LISTEN", listen(self.origin_ops)),
-            ("POPS", format!("{POP}:{}", secrets.pop_secret)),
+            ("POPS", known_to_origin(&self.pops)),
             ("SESSION_KEY", secrets.session_key.clone()),
-            ("PUBLIC_URL", url(self.edge)),
+            ("PUBLIC_URL", self.site_url()),
             ("SMTP_URL", format!("smtp://{}", listen(self.sandbox_smtp))),
             ("MAIL_FROM", "Doorbuster <shop@example.test>".to_owned()),
             ("PAYMENTS_URL", url(self.sandbox_http)),
@@ -187,25 +203,11 @@ impl Programs {
             .to_vec()
     }
 
-    fn for_edge(
-        &self,
-        secrets: &Secrets,
-        stores: &Servers,
-        more: &[(String, String)],
-    ) -> Vec<(String, String)> {
-        let variables = [
-            ("POP_ID", POP.to_owned()),
-            ("POP_SECRET", secrets.pop_secret.clone()),
-            ("ORIGIN_URL", url(self.origin_edge)),
-            ("POP_REDIS_URL", stores.pop_redis_url()),
-            ("SITE_URL", url(self.edge)),
-            ("CHECKOUT_ORIGINS", url(self.sandbox_http)),
-        ]
-        .map(|(key, value)| (key.to_owned(), value));
-        let variables = variables.into_iter().chain(more.iter().cloned());
-        variables
-            .map(|(key, value)| (format!("SPIN_VARIABLE_{key}"), value))
-            .collect()
+    /// All PoPs are one site; the first PoP's edge is where it is found.
+    fn site_url(&self) -> String {
+        self.pops
+            .first()
+            .map_or_else(String::new, |pop| url(pop.port))
     }
 }
 
@@ -254,6 +256,15 @@ impl Cli {
         }
         Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
     }
+}
+
+fn pops(secrets: &Secrets, stores: &Servers, edge_ports: &[u16]) -> Vec<Pop> {
+    let others = secrets.more_pop_secrets.iter();
+    let secrets = std::iter::once(&secrets.pop_secret).chain(others);
+    let each = edge_ports.iter().zip(secrets).zip(stores.pop_redis_urls());
+    each.enumerate()
+        .map(|(index, ((port, secret), redis_url))| Pop::new(index, secret, *port, redis_url))
+        .collect()
 }
 
 fn listen(port: u16) -> String {

@@ -14,7 +14,11 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct Secrets {
     pub session_key: String,
+    /// The first PoP's.
     pub pop_secret: String,
+    /// The other PoPs', as many as were ever started.
+    #[serde(default)]
+    pub more_pop_secrets: Vec<String>,
     pub payments_api_key: String,
     pub payments_webhook_secret: String,
     pub mysql_password: String,
@@ -22,34 +26,43 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// Reads them from a data folder, or draws them and writes them there.
-    pub fn load(data: &Path) -> anyhow::Result<Self> {
+    /// Reads them from a data folder; what it lacks is drawn and written there.
+    pub fn load(data: &Path, pops: usize) -> anyhow::Result<Self> {
         let path = data.join("secrets.json");
-        match fs::read(&path) {
+        let (mut secrets, mut complete) = match fs::read(&path) {
             Ok(text) => {
-                serde_json::from_slice(&text).with_context(|| format!("in {}", path.display()))
+                let secrets: Self = serde_json::from_slice(&text)
+                    .with_context(|| format!("in {}", path.display()))?;
+                (secrets, true)
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let secrets = Self::draw()?;
-                let fresh = data.join("secrets.json.new");
-                OpenOptions::new()
-                    .write(true)
-                    .create(true)
-                    .truncate(true)
-                    .mode(0o600)
-                    .open(&fresh)?
-                    .write_all(&serde_json::to_vec_pretty(&secrets)?)?;
-                fs::rename(&fresh, &path)?;
-                Ok(secrets)
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (Self::draw()?, false),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
             }
-            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        };
+        while secrets.more_pop_secrets.len() + 1 < pops {
+            secrets.more_pop_secrets.push(random::<32>()?);
+            complete = false;
         }
+        if !complete {
+            let fresh = data.join("secrets.json.new");
+            OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&fresh)?
+                .write_all(&serde_json::to_vec_pretty(&secrets)?)?;
+            fs::rename(&fresh, &path)?;
+        }
+        Ok(secrets)
     }
 
     fn draw() -> anyhow::Result<Self> {
         Ok(Self {
             session_key: random::<32>()?,
             pop_secret: random::<32>()?,
+            more_pop_secrets: Vec::new(),
             payments_api_key: random::<16>()?,
             payments_webhook_secret: random::<32>()?,
             mysql_password: random::<16>()?,

@@ -26,6 +26,7 @@ pub fn run(count: &mut Count) -> anyhow::Result<()> {
     let data = TempDir::new()?;
     let options = Options {
         data: data.path().to_owned(),
+        pops: 1,
         edge_port: EdgePort::Any,
         empty: false,
         edge_variables: Vec::new(),

@@ -18,6 +18,7 @@ fn start(data: &Path) -> Servers {
         data,
         lock: None,
         mysql_password: "secret",
+        pops: 1,
     };
     Servers::start(&setting, |_: &Server| {}).unwrap()
 }
