@@ -13,6 +13,7 @@ mod shop;
 
 mod away;
 mod bad_input;
+mod challenges;
 mod crash;
 mod crowd;
 mod disaster;
