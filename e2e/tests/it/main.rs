@@ -20,6 +20,7 @@ mod away;
 mod bad_input;
 mod bleed;
 mod caching;
+mod challenges;
 mod crash;
 mod crowd;
 mod disaster;
