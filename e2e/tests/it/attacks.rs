@@ -107,10 +107,10 @@ async fn a_token_that_is_not_ours_is_refused() {
         ("a changed signature", tamper(site.token(), 2)),
         ("changed claims", tamper(site.token(), 1)),
         ("another account's", site.victim.token.clone().unwrap()),
-        ("an expired one", mint(&keys, &expired)),
-        ("another sale's", mint(&keys, &of_other_sale)),
-        ("another PoP's", mint(&other, &own)),
-        ("our name, another key", mint(&strange, &own)),
+        ("an expired one", mint(&keys, 1, &expired)),
+        ("another sale's", mint(&keys, 1, &of_other_sale)),
+        ("another PoP's", mint(&other, 1, &own)),
+        ("our name, another key", mint(&strange, 1, &own)),
         ("no algorithm", real.unsigned(&header("none", &kid))),
         (
             "NONE with a signature",
@@ -182,7 +182,7 @@ async fn a_token_that_is_not_ours_is_refused() {
         expires_at: now.plus_seconds(180),
         ..own
     };
-    let answer = site.order(&mint(&keys, &early)).send().await.unwrap();
+    let answer = site.order(&mint(&keys, 1, &early)).send().await.unwrap();
     let wait: u32 = answer.headers()["retry-after"]
         .to_str()
         .unwrap()
