@@ -106,7 +106,7 @@ pub const CASES: &[Case] = &[
     ),
     // Leases. Of a sale's 100 leases, 3 live, with 10 orders each.
     known(
-        "UPDATE leases SET revoked = TRUE",
+        "pop = ? AND generation <> ?",
         &["7", "1000", "'pop-1'", "'g2'"],
         &[("leases", "leases_sale_ends")],
         12,
