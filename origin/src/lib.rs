@@ -10,6 +10,7 @@ pub mod guard;
 pub mod settings;
 
 pub mod fail_points;
+pub mod fetch;
 
 pub mod invariants;
 

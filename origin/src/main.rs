@@ -78,7 +78,7 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
     });
     let beacon = BeaconSettings::read(&mut reader);
     reader.finish()?;
-    let source = beacon.map(|beacon| Source::new(&beacon.url)).transpose()?;
+    let source = beacon.map(|beacon| Source::new(&beacon.url));
 
     let stores = Stores::connect(&store_settings).await?;
     let (stop, stopped) = watch::channel(false);

@@ -6,6 +6,7 @@
 use anyhow::{Context, ensure};
 use clap::Args;
 use kernel::lobby::{BadReceipt, Lobby, Receipt};
+use origin::fetch::get;
 use serde::Deserialize;
 use std::fs::File;
 use std::io::Read;
@@ -84,18 +85,12 @@ fn read(path: &PathBuf) -> anyhow::Result<Receipt> {
 }
 
 async fn ask(site: &str, receipt: &Receipt) -> anyhow::Result<Lobby> {
-    let http = reqwest::Client::builder().timeout(TIMEOUT).build()?;
     let address = format!(
         "{}/api/sales/{}",
         site.trim_end_matches('/'),
         receipt.sale_id
     );
-    let mut answer = http.get(address).send().await?.error_for_status()?;
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await? {
-        body.extend_from_slice(&chunk);
-        ensure!(body.len() <= BYTES_MAX, "it sends too much");
-    }
+    let body = get(&address, TIMEOUT, BYTES_MAX).await?;
     let sale: Published = serde_json::from_slice(&body).context("it sends no sale")?;
     Ok(sale.lobby)
 }

@@ -62,6 +62,16 @@ impl Desk {
         run(line, &self.settings)
     }
 
+    /// The same with more settings.
+    pub fn run_with(&self, more: &[(&str, &str)], line: &str) -> (i32, String, String) {
+        let mut settings = self.settings.clone();
+        let more = more
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        settings.extend(more);
+        run(line, &settings)
+    }
+
     /// The same with one store where nothing listens.
     pub fn run_without(&self, store: &str, line: &str) -> (i32, String, String) {
         let mut settings = self.settings.clone();

@@ -6,6 +6,7 @@
 )]
 
 mod desk;
+mod lobby;
 
 use desk::Desk;
 

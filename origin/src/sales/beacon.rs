@@ -4,6 +4,7 @@
 //! close; so neither whoever closes a lobby nor whoever knows the seed knows its value.
 
 use super::publish::PublishError;
+use crate::fetch::{FetchError, get};
 use crate::ledger::NewSale;
 use kernel::lobby::{BEACON_AFTER_MS, Beacon};
 use kernel::time::UnixMillis;
@@ -62,15 +63,14 @@ impl Rounds {
 #[derive(Clone, Debug)]
 pub struct Source {
     url: String,
-    http: reqwest::Client,
 }
 
 /// Why there is no value.
 #[derive(Debug, thiserror::Error)]
 pub enum BeaconError {
-    /// The source did not answer, or with an error.
+    /// The source did not answer as it should.
     #[error("the source did not answer")]
-    Http(#[from] reqwest::Error),
+    Http(#[from] FetchError),
     /// The file cannot be read.
     #[error("the file cannot be read")]
     File(#[from] std::io::Error),
@@ -91,12 +91,10 @@ struct Answer {
 
 impl Source {
     /// A source at this address, in which `{round}` stands for the round.
-    pub fn new(url: &str) -> Result<Self, BeaconError> {
-        let http = reqwest::Client::builder().timeout(TIMEOUT).build()?;
-        Ok(Self {
+    pub fn new(url: &str) -> Self {
+        Self {
             url: url.to_owned(),
-            http,
-        })
+        }
     }
 
     /// Whether an address can be a source's.
@@ -111,29 +109,22 @@ impl Source {
         let read = async {
             match address.strip_prefix("file://") {
                 Some(path) => read_file(PathBuf::from(path)).await,
-                None => self.ask(&address, round).await,
+                None => ask(&address, round).await,
             }
         };
         let value = tokio::time::timeout(TIMEOUT, read).await;
         value.unwrap_or(Err(BeaconError::Slow))
     }
+}
 
-    async fn ask(&self, address: &str, round: u64) -> Result<Vec<u8>, BeaconError> {
-        let mut answer = self.http.get(address).send().await?.error_for_status()?;
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await? {
-            if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-                return Err(BeaconError::Answer("it is too long"));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        let answer: Answer =
-            serde_json::from_slice(&body).map_err(|_| BeaconError::Answer("it is not drand's"))?;
-        if answer.round.is_some_and(|answered| answered != round) {
-            return Err(BeaconError::Answer("it is of another round"));
-        }
-        parse(&answer.randomness)
+async fn ask(address: &str, round: u64) -> Result<Vec<u8>, BeaconError> {
+    let body = get(address, TIMEOUT, ANSWER_BYTES_MAX).await?;
+    let answer: Answer =
+        serde_json::from_slice(&body).map_err(|_| BeaconError::Answer("it is not drand's"))?;
+    if answer.round.is_some_and(|answered| answered != round) {
+        return Err(BeaconError::Answer("it is of another round"));
     }
+    parse(&answer.randomness)
 }
 
 async fn read_file(path: PathBuf) -> Result<Vec<u8>, BeaconError> {

@@ -50,7 +50,7 @@ impl Site {
     }
 
     pub fn of(world: World) -> Self {
-        let keys = PopKeys::derive("pop-1", &"5a".repeat(32)).unwrap();
+        let keys = pop_keys("pop-1");
         let account_settings = AccountSettings {
             session_key: SigningKey::from_bytes(&[7; 32]),
             smtp_url: Secret("smtp://127.0.0.1:9".into()),
@@ -67,7 +67,9 @@ impl Site {
         let http = HttpSettings {
             edge_listen: ([127, 0, 0, 1], 0).into(),
             webhooks_listen: ([127, 0, 0, 1], 0).into(),
-            pops: [("pop-1".to_owned(), keys.clone())].into(),
+            pops: ["pop-1", "pop-2"]
+                .map(|pop| (pop.to_owned(), pop_keys(pop)))
+                .into(),
             public_url: "http://127.0.0.1:8080".into(),
         };
         let provider = Provider::new(payments.clone(), &http.public_url).unwrap();
@@ -91,37 +93,70 @@ impl Site {
     }
 
     pub fn signed(&self, call: &Call<'_>) -> Request<Body> {
-        let authorization = call
-            .token
-            .map(|token| format!("Bearer {token}"))
-            .unwrap_or_default();
-        let signed = Signed {
-            time: origin::now(),
-            nonce: "n",
-            method: call.method,
-            path_and_query: call.path,
-            authorization: &authorization,
-            client: "127.0.0.1",
-            body: call.body.as_bytes(),
-        };
-        let mut request = Request::builder()
-            .method(call.method)
-            .uri(call.path)
-            .header(POP_HEADER, "pop-1")
-            .header(TIME_HEADER, signed.time.0)
-            .header(NONCE_HEADER, "n")
-            .header(CLIENT_HEADER, "127.0.0.1")
-            .header(SIGNATURE_HEADER, signature(&self.keys, &signed))
-            .header("content-type", "application/json");
-        if call.token.is_some() {
-            request = request.header("authorization", &authorization);
-        }
-        if let Some(cookie) = call.cookie {
-            request = request.header("cookie", cookie);
-        }
-        request.body(Body::from(call.body.clone())).unwrap()
+        signed_by(&self.keys, call)
     }
 
+    /// The same through another PoP.
+    pub async fn call_by(&self, pop: &str, call: Call<'_>) -> (u16, Value) {
+        self.send(signed_by(&pop_keys(pop), &call)).await
+    }
+
+    /// A POST of a PoP for itself.
+    pub async fn post_by(&self, pop: &str, path: &str, body: Value) -> (u16, Value) {
+        let body = body.to_string();
+        let call = Call {
+            method: "POST",
+            path,
+            body,
+            ..GET
+        };
+        self.call_by(pop, call).await
+    }
+
+    /// The snapshot, as the PoP gets it.
+    pub async fn snapshot_by(&self, pop: &str) -> (u16, Value) {
+        let path = "/internal/snapshot";
+        self.call_by(pop, Call { path, ..GET }).await
+    }
+}
+
+fn pop_keys(pop: &str) -> PopKeys {
+    PopKeys::derive(pop, &"5a".repeat(32)).unwrap()
+}
+
+fn signed_by(keys: &PopKeys, call: &Call<'_>) -> Request<Body> {
+    let authorization = call
+        .token
+        .map(|token| format!("Bearer {token}"))
+        .unwrap_or_default();
+    let signed = Signed {
+        time: origin::now(),
+        nonce: "n",
+        method: call.method,
+        path_and_query: call.path,
+        authorization: &authorization,
+        client: "127.0.0.1",
+        body: call.body.as_bytes(),
+    };
+    let mut request = Request::builder()
+        .method(call.method)
+        .uri(call.path)
+        .header(POP_HEADER, &keys.pop)
+        .header(TIME_HEADER, signed.time.0)
+        .header(NONCE_HEADER, "n")
+        .header(CLIENT_HEADER, "127.0.0.1")
+        .header(SIGNATURE_HEADER, signature(keys, &signed))
+        .header("content-type", "application/json");
+    if call.token.is_some() {
+        request = request.header("authorization", &authorization);
+    }
+    if let Some(cookie) = call.cookie {
+        request = request.header("cookie", cookie);
+    }
+    request.body(Body::from(call.body.clone())).unwrap()
+}
+
+impl Site {
     pub async fn send(&self, request: Request<Body>) -> (u16, Value) {
         read(
             edge_routes(self.origin.clone())

@@ -106,7 +106,7 @@ pub const CASES: &[Case] = &[
     ),
     // Leases. Of a sale's 100 leases, 3 live, with 10 orders each.
     known(
-        "UPDATE leases SET revoked = TRUE",
+        "pop = ? AND generation <> ?",
         &["7", "1000", "'pop-1'", "'g2'"],
         &[("leases", "leases_sale_ends")],
         12,
@@ -130,11 +130,80 @@ pub const CASES: &[Case] = &[
         2,
     ),
     known(
-        "FROM leases WHERE first_slot <= ?",
+        "AS \"over!: bool\" FROM leases WHERE first_slot <= ?",
         &["1006005"],
         &[("leases", "leases_first_slot")],
         2,
     ),
+    known(
+        "LEFT JOIN orders ON orders.id = ?",
+        &["1006005", "1006005"],
+        &[("leases", "leases_first_slot"), ("orders", "PRIMARY")],
+        6,
+    ),
+    known(
+        "SELECT MAX(id) AS \"last: u64\" FROM orders WHERE lease_id = ?",
+        &["601"],
+        &[],
+        12,
+    ),
+    known(
+        "UPDATE leases SET slots = LEAST",
+        &["2", "0", "0", "601", "7", "'pop-1'", "1000"],
+        &[("leases", "PRIMARY")],
+        2,
+    ),
+    known(
+        "SELECT places FROM pop_waiting",
+        &["7", "'pop-1'", "0"],
+        &[("pop_waiting", "PRIMARY")],
+        6,
+    ),
+    known(
+        "AS \"revoked!: bool\" FROM pops WHERE id = ?",
+        &["'pop-1'"],
+        &[("pops", "PRIMARY")],
+        2,
+    ),
+    // Lobbies and draws. Each sale has those of two PoPs.
+    known(
+        "FROM lobbies JOIN sales ON",
+        &["7", "'pop-1'"],
+        &[("lobbies", "PRIMARY"), ("sales", "PRIMARY")],
+        4,
+    ),
+    known(
+        "UPDATE lobbies SET generation = ?",
+        &[
+            "'g'", "0", "9", "NULL", "NULL", "NULL", "NULL", "7", "'pop-1'",
+        ],
+        &[("lobbies", "PRIMARY")],
+        2,
+    ),
+    built(
+        "SELECT sale_id, CAST(SUM(arrivals) AS UNSIGNED) FROM lobbies WHERE sale_id IN (1, 2, 3)
+         GROUP BY sale_id",
+        &[("lobbies", "PRIMARY")],
+        20,
+    ),
+    built(
+        "SELECT sale_id, pop, arrivals, size, root FROM draw_pops WHERE sale_id IN (1, 2, 3)
+         ORDER BY sale_id, pop",
+        &[("draw_pops", "PRIMARY")],
+        20,
+    ),
+    sorted(known(
+        "AND frozen_at_ms IS NULL AND opens_at_ms <=",
+        &["100"],
+        &[("sales", "sales_closes")],
+        100,
+    )),
+    sorted(known(
+        "AND drawn_at_ms IS NULL AND beacon_round IS NOT NULL",
+        &["60000", "100"],
+        &[("sales", "sales_closes")],
+        100,
+    )),
     // Looking at orders. An account has four.
     known(
         "WHERE orders.id = ? AND orders.account_id = ?",

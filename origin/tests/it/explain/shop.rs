@@ -126,7 +126,28 @@ pub async fn fill(world: &World) {
     let accounts = (0..5_000).map(|n| format!("({n}, 'shopper-{n}@shop.test', 'Ada', '', 1)"));
     let columns = "accounts (id, contact, name, password_hash, created_at_ms)";
     insert(world, columns, accounts).await;
-    let tables = "sales, orders, leases, sale_accounts, stock_entries, payments, payment_events, \
+    let pops = [1, 2].map(|pop| format!("('pop-{pop}')"));
+    insert(world, "pops (id)", pops.into_iter()).await;
+    let all = || (1..=RUNNING).chain(100..100 + FORMER);
+    let of_pops = || all().flat_map(|sale| [1, 2].map(|pop| format!("{sale}, 'pop-{pop}'")));
+    let lobbies = of_pops().map(|of| format!("({of}, 'g', 0, 5)"));
+    let columns = "lobbies (sale_id, pop, generation, continue_above, arrivals)";
+    insert(world, columns, lobbies).await;
+    let drawn = of_pops().map(|of| format!("({of}, 5, 5, REPEAT('7', 32))"));
+    insert(
+        world,
+        "draw_pops (sale_id, pop, arrivals, size, root)",
+        drawn,
+    )
+    .await;
+    let waiting = of_pops().map(|of| format!("({of}, '1,2', {now})"));
+    insert(
+        world,
+        "pop_waiting (sale_id, pop, places, asked_at_ms)",
+        waiting,
+    )
+    .await;
+    let tables = "lobbies, draw_pops, pop_waiting, pops, sales, orders, leases, sale_accounts, stock_entries, payments, payment_events, \
                   release_outbox, stock_changes, accounts";
     world.sql(format!("ANALYZE TABLE {tables}")).await;
 }
