@@ -98,7 +98,7 @@ fn failed(why: &str) {
 /// Takes what other instances left in the store. True if that is enough for now: it is fresh, or
 /// one of them is asking the origin at this moment.
 async fn take_neighbours(store: &Store, mark: &Mark) -> bool {
-    clock::follow(mark.offset_ms);
+    clock::adopt(mark.offset_ms);
     if held_etag().is_none_or(|etag| etag != mark.etag)
         && let Some((etag, document)) = kept::document(store).await
     {
@@ -205,9 +205,7 @@ fn checked_at(response: &Response, sent: UnixMillis) -> UnixMillis {
     let Some(answered) = instant(TIME_HEADER) else {
         return sent;
     };
-    if let Some(ahead_ms) = clock::ahead_ms(sent, received, answered) {
-        clock::follow(ahead_ms);
-    }
+    clock::follow(sent, received, answered);
     // The origin keeps what it made for a moment, so it was older than the request.
     let made = instant(MADE_HEADER).unwrap_or(answered);
     sent.plus_ms(-answered.since(made).max(0))

@@ -63,7 +63,7 @@ impl Mark {
 /// Follows the origin's clock as far as the PoP knows it; for an instance that has just begun.
 pub(crate) async fn read_clock() {
     if let Some(store) = open().await {
-        clock::follow(mark(&store).await.offset_ms);
+        clock::adopt(mark(&store).await.offset_ms);
     }
 }
 
