@@ -73,7 +73,10 @@ async fn what_is_shown_is_young_costs_the_origin_little_and_is_counted() {
         "{looks} looks, most in {seconds:.1} s; by level: {:?}; {rate:.1} snapshot requests a second",
         LEVELS.map(|name| (name, level(name)))
     );
-    assert!(level("instance") * 10 > looks * 8, "most are answered from the instance");
+    assert!(
+        level("instance") * 10 > looks * 8,
+        "most are answered from the instance"
+    );
     assert!(level("none") == 0, "nobody is sent away");
     assert!(rate < 20.0, "ten times what is promised");
 
