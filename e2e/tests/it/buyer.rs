@@ -149,10 +149,15 @@ impl Buyer {
 
     /// Asks until there is a token or none to be had. Being told to wait is waited out.
     pub async fn get_token(&mut self, sale: &str) -> Answer {
+        let mut unsure = false;
         for _ in 0..200 {
             let answer = self.ask_for_token(sale).await;
-            if !matches!(answer.0, 404 | 429 | 503) {
-                return answer;
+            match answer.0 {
+                // The PoP store gave it, and was too slow to say so.
+                200 if unsure => return (201, answer.1),
+                503 => unsure = true,
+                404 | 429 => {}
+                _ => return answer,
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

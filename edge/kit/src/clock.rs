@@ -4,7 +4,7 @@
 //! by the time follows the origin's clock; how long something took is measured by our own.
 //!
 //! The origin says its time with each answer to a request for the snapshot. Half of the round trip is
-//! the most by which the difference that follows can be wrong. Instances of one PoP share it through
+//! the most by which what that tells can be wrong. Instances of one PoP share it through
 //! the key-value store, so hosts that share such a store must agree on the time.
 
 use futures::future::{Either, select};
@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub const GRACE_MS: u64 = 5;
 /// A slower answer says too little about the origin's clock.
 const ROUND_TRIP_MS_MAX: i64 = 500;
-/// Changes below this are the network's, not the clock's.
+/// Differences up to this are the network's, not the clock's.
 const NOISE_MS: i64 = 5;
 
 /// By how much the origin's clock is ahead of ours.
@@ -40,28 +40,31 @@ pub(crate) fn offset_ms() -> i64 {
     OFFSET_MS.load(Ordering::Relaxed)
 }
 
-/// Follows a clock that is ahead of ours by this much.
-pub(crate) fn follow(offset_ms: i64) {
-    let known = OFFSET_MS.load(Ordering::Relaxed);
-    OFFSET_MS.store(followed(known, offset_ms), Ordering::Relaxed);
+/// Goes by what another instance measured.
+pub(crate) fn adopt(offset_ms: i64) {
+    OFFSET_MS.store(offset_ms, Ordering::Relaxed);
 }
 
-fn followed(known_ms: i64, measured_ms: i64) -> i64 {
-    if measured_ms.abs_diff(known_ms) < NOISE_MS.unsigned_abs() {
-        known_ms
-    } else {
-        measured_ms
-    }
+/// Follows the clock that showed `theirs`, if its answer came between `sent` and `received`.
+pub(crate) fn follow(sent: UnixMillis, received: UnixMillis, theirs: UnixMillis) {
+    OFFSET_MS.store(
+        followed(offset_ms(), sent, received, theirs),
+        Ordering::Relaxed,
+    );
 }
 
-/// By how much the clock that showed `theirs` is ahead of ours, if its answer came between `sent`
-/// and `received`; `None` if that took too long to tell.
-pub(crate) fn ahead_ms(sent: UnixMillis, received: UnixMillis, theirs: UnixMillis) -> Option<i64> {
+/// By how much the clock is ahead of ours, after an answer of it. What was known stays if the answer
+/// fits it, as a slow one fits much, or if it took too long to tell.
+fn followed(known_ms: i64, sent: UnixMillis, received: UnixMillis, theirs: UnixMillis) -> i64 {
     let round_trip_ms = received.since(sent);
-    let middle = sent.plus_ms(round_trip_ms / 2);
-    (0..ROUND_TRIP_MS_MAX)
-        .contains(&round_trip_ms)
-        .then(|| theirs.since(middle))
+    let measured_ms = theirs.since(sent.plus_ms(round_trip_ms / 2));
+    let doubt_ms = NOISE_MS.max(round_trip_ms / 2);
+    let tells = (0..ROUND_TRIP_MS_MAX).contains(&round_trip_ms);
+    if tells && measured_ms.abs_diff(known_ms) > doubt_ms.unsigned_abs() {
+        measured_ms
+    } else {
+        known_ms
+    }
 }
 
 /// Waits.
@@ -88,29 +91,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_origins_clock_is_read_in_the_middle_of_the_round_trip() {
-        let check = |sent, received, theirs, expected| {
-            let ahead = ahead_ms(UnixMillis(sent), UnixMillis(received), UnixMillis(theirs));
-            assert_eq!(ahead, expected, "{sent} {received} {theirs}");
+    fn the_clock_follows_what_the_round_trip_does_not_explain() {
+        let check = |known, sent, received, theirs, expected| {
+            let followed = followed(
+                known,
+                UnixMillis(sent),
+                UnixMillis(received),
+                UnixMillis(theirs),
+            );
+            assert_eq!(followed, expected, "{known} {sent} {received} {theirs}");
         };
-        check(1_000, 1_000, 1_000, Some(0));
-        check(1_000, 1_040, 1_020, Some(0));
-        check(1_000, 1_040, 31_020, Some(30_000));
-        check(31_000, 31_041, 1_020, Some(-30_000));
-        check(1_000, 1_499, 1_000, Some(-249));
-        // Too slow, or our own clock was set back meanwhile.
-        check(1_000, 1_500, 1_000, None);
-        check(1_000, 999, 1_000, None);
-    }
-
-    #[test]
-    fn the_clock_follows_what_is_more_than_noise() {
-        let check = |known, measured, expected| assert_eq!(followed(known, measured), expected);
-        check(0, 4, 0);
-        check(0, -4, 0);
-        check(0, 5, 5);
-        check(10_000, 9_996, 10_000);
-        check(10_000, -3, -3);
-        check(i64::MIN, i64::MAX, i64::MAX);
+        check(0, 1_000, 1_000, 1_000, 0);
+        check(0, 1_000, 1_002, 31_001, 30_000);
+        check(0, 31_000, 31_041, 1_020, -30_000);
+        check(30_000, 1_000, 1_002, 1_001, 0);
+        // Noise.
+        check(0, 1_000, 1_002, 1_006, 0);
+        check(0, 1_000, 1_002, 1_007, 6);
+        check(10_000, 1_000, 1_002, 10_996, 10_000);
+        // A slow answer says little, and a quick one puts right what a slow one got wrong.
+        check(0, 1_000, 1_400, 1_390, 0);
+        check(0, 1_000, 1_400, 1_401, 201);
+        check(201, 1_000, 1_004, 1_002, 0);
+        check(0, 1_000, 1_500, 9_000, 0);
+        // Our own clock was set back meanwhile.
+        check(0, 1_000, 999, 9_000, 0);
+        check(i64::MAX, i64::MIN, i64::MAX, 0, i64::MAX);
     }
 }

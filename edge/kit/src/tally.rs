@@ -66,8 +66,7 @@ async fn write(component: Component) {
     let (Some(counted), Ok(store)) = (counted, Store::open_default().await) else {
         return;
     };
-    static CHANCE: OnceLock<u8> = OnceLock::new();
-    let chance = CHANCE.get_or_init(|| random::bytes::<1>().map_or(0, |[byte]| byte));
+    let chance = random::bytes::<1>().map_or(0, |[byte]| byte);
     let entry = entry(component, chance % ENTRIES);
     let sum = kept(&store, &entry).await.plus(&counted);
     if let Err(error) = store.set(&entry, sum.to_string()).await {

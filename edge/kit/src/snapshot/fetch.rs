@@ -7,7 +7,7 @@ use super::{Held, Step, back_off_ms, state};
 use crate::body::collect;
 use crate::origin::{Ask, ask};
 use crate::settings::Edge;
-use crate::{clock, tally};
+use crate::{clock, random, tally};
 use bytes::Bytes;
 use kernel::edge_report::{EdgeReport, Level, MADE_HEADER};
 use kernel::pop_signature::TIME_HEADER;
@@ -38,10 +38,19 @@ pub(super) async fn refresh(edge: &Edge) {
     }
     let attempt = Mark {
         attempted_at: clock::local(),
+        by: random::bytes().map_or(0, u32::from_be_bytes),
         ..mark
     };
-    kept::set_mark(&store, &attempt).await;
-    let due = tally::due(&store).await;
+    if !kept::announce(&store, &attempt).await {
+        look_again_soon();
+        return;
+    }
+    // An origin that does not answer may count all the same, and would be told again.
+    let due = if attempt.away {
+        None
+    } else {
+        tally::due(&store).await
+    };
     let report = due.as_ref().map(|due| due.report.clone());
     match fetch(edge, &report.unwrap_or_default()).await {
         Ok(fetched) => {
@@ -73,6 +82,14 @@ pub(super) async fn refresh(edge: &Edge) {
     }
 }
 
+/// A neighbour asks the origin: its answer is due any moment.
+fn look_again_soon() {
+    let now = clock::local();
+    let mut state = state();
+    let pause_ms = back_off_ms(&state.situation(now, 0));
+    state.attempted_at = now.plus_ms(NEIGHBOUR_MS - pause_ms);
+}
+
 fn failed(why: &str) {
     eprintln!("the snapshot stays as it is: {why}");
     state().away = true;
@@ -81,7 +98,7 @@ fn failed(why: &str) {
 /// Takes what other instances left in the store. True if that is enough for now: it is fresh, or
 /// one of them is asking the origin at this moment.
 async fn take_neighbours(store: &Store, mark: &Mark) -> bool {
-    clock::follow(mark.offset_ms);
+    clock::adopt(mark.offset_ms);
     if held_etag().is_none_or(|etag| etag != mark.etag)
         && let Some((etag, document)) = kept::document(store).await
     {
@@ -105,10 +122,9 @@ async fn take_neighbours(store: &Store, mark: &Mark) -> bool {
         state.attempted_at = now;
         return false;
     }
+    drop(state);
     if Step::is_due(&situation) {
-        // The neighbour's answer is due any moment, if the origin is there.
-        let pause_ms = back_off_ms(&situation);
-        state.attempted_at = now.plus_ms(NEIGHBOUR_MS - pause_ms);
+        look_again_soon();
     }
     true
 }
@@ -194,9 +210,7 @@ fn checked_at(response: &Response, sent: UnixMillis) -> UnixMillis {
     let Some(answered) = instant(TIME_HEADER) else {
         return sent;
     };
-    if let Some(ahead_ms) = clock::ahead_ms(sent, received, answered) {
-        clock::follow(ahead_ms);
-    }
+    clock::follow(sent, received, answered);
     // The origin keeps what it made for a moment, so it was older than the request.
     let made = instant(MADE_HEADER).unwrap_or(answered);
     sent.plus_ms(-answered.since(made).max(0))

@@ -13,6 +13,9 @@ use spin_sdk::key_value::Store;
 const DOCUMENT: &str = "snapshot";
 const MARK: &str = "snapshot-mark";
 
+/// The longest to wait for others that announce an attempt.
+const ANNOUNCE_MS_MAX: i64 = 100;
+
 /// What the instances tell each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Mark {
@@ -24,30 +27,34 @@ pub(super) struct Mark {
     pub away: bool,
     /// By how much the origin's clock is ahead of the PoP's.
     pub offset_ms: i64,
+    /// Who made the last attempt: a random number.
+    pub by: u32,
     /// The entity tag of the document kept; empty if there is none.
     pub etag: String,
 }
 
 impl Mark {
     fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.splitn(5, ' ');
+        let mut parts = text.splitn(6, ' ');
         let mut number = || parts.next()?.parse().ok();
         Some(Self {
             attempted_at: UnixMillis(number()?),
             checked_at: UnixMillis(number()?),
             away: number()? != 0,
             offset_ms: number()?,
+            by: u32::try_from(number()?).ok()?,
             etag: parts.next()?.to_owned(),
         })
     }
 
     fn to_text(&self) -> String {
         format!(
-            "{} {} {} {} {}",
+            "{} {} {} {} {} {}",
             self.attempted_at.0,
             self.checked_at.0,
             u8::from(self.away),
             self.offset_ms,
+            self.by,
             self.etag
         )
     }
@@ -56,7 +63,7 @@ impl Mark {
 /// Follows the origin's clock as far as the PoP knows it; for an instance that has just begun.
 pub(crate) async fn read_clock() {
     if let Some(store) = open().await {
-        clock::follow(mark(&store).await.offset_ms);
+        clock::adopt(mark(&store).await.offset_ms);
     }
 }
 
@@ -78,6 +85,19 @@ pub(super) async fn set_mark(store: &Store, mark: &Mark) {
     if let Err(error) = store.set(MARK, mark.to_text()).await {
         eprintln!("the key-value store does not keep the snapshot's mark: {error:?}");
     }
+}
+
+/// Announces an attempt, and says whether it is this instance's to make. The store has no locks, and
+/// two instances may set out before either sees the other's mark: the last one to write goes. Whoever
+/// read before our mark was there has written its own in about the time that ours took.
+pub(super) async fn announce(store: &Store, attempt: &Mark) -> bool {
+    let began = clock::local();
+    set_mark(store, attempt).await;
+    let took_ms = clock::local().since(began).clamp(1, ANNOUNCE_MS_MAX);
+    clock::sleep_ms(took_ms.unsigned_abs()).await;
+    let latest = mark(store).await;
+    // A store that does not keep the mark keeps nobody from asking.
+    latest.by == attempt.by || latest.attempted_at < attempt.attempted_at
 }
 
 /// The document and its entity tag.
@@ -107,6 +127,7 @@ mod tests {
             checked_at: UnixMillis(5),
             away: true,
             offset_ms: -30,
+            by: u32::MAX,
             etag: "W/\"a b\"".to_owned(),
         };
         assert_eq!(Mark::parse(&mark.to_text()), Some(mark));
