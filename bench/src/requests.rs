@@ -58,6 +58,8 @@ async fn slots(world: &World, sale: SaleId, count: u32) -> anyhow::Result<Vec<(L
             sale_id: sale,
             generation: "bench".to_owned(),
             want: left.min(LEASE_SLOTS_MAX),
+            waiting: Vec::new(),
+            returned: None,
         };
         let (ledger, ids) = (&world.stores.ledger, &world.stores.ids);
         let grant = leases.grant(ledger, ids, &world.keys.pop, &request).await?;
@@ -75,6 +77,7 @@ pub fn render(world: &World, sale: SaleId, buyer: &Buyer) -> anyhow::Result<Vec<
     let now = origin::now();
     let token = mint(
         &world.keys,
+        1,
         &PurchaseToken {
             account: buyer.account,
             sale,

@@ -74,9 +74,10 @@ impl World {
             quota: 5,
             rate_per_second: 1_000_000,
             payment_seconds: 3_600,
+            with_beacon: false,
         };
         let sale = create(ledger, ids, draft).await?;
-        publish(ledger, &self.stores.stock, sale).await?;
+        publish(ledger, &self.stores.stock, None, sale).await?;
         Ok(sale)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: it links the origin's rooms and has no SQL and no Lua of its own. Results go to
 //! standard output, errors in one line to standard error; exit 1 on failure. An audit exits 1 on a
-//! breach and 2 if it could not be done.
+//! breach and 2 if it could not be done; so does the check of a receipt.
 #![expect(
     clippy::print_stdout,
     reason = "a command line speaks on standard output"
@@ -12,7 +12,9 @@ mod account;
 mod audit;
 mod dead_letters;
 mod item;
+mod lobby;
 mod order;
+mod pop;
 mod sale;
 mod when;
 
@@ -20,7 +22,8 @@ use clap::{Parser, Subcommand};
 use origin::ids::Ids;
 use origin::ledger::Ledger;
 use origin::queue::Queue;
-use origin::settings::{Reader, StoreSettings};
+use origin::sales::Rounds;
+use origin::settings::{BeaconSettings, Reader, StoreSettings};
 use origin::stock::Stock;
 use std::process::ExitCode;
 
@@ -43,6 +46,12 @@ enum Command {
     /// Sales of items.
     #[command(subcommand)]
     Sale(sale::Command),
+    /// Lobbies of sales, and receipts for places.
+    #[command(subcommand)]
+    Lobby(lobby::Command),
+    /// PoPs: their keys, and who is shut out.
+    #[command(subcommand)]
+    Pop(pop::Command),
     /// Orders.
     #[command(subcommand)]
     Order(order::Command),
@@ -59,17 +68,18 @@ enum Command {
 /// The stores that a command needs; each is connected when asked for.
 struct Stores {
     settings: StoreSettings,
-    reader: Option<Reader>,
+    /// Of the beacon that sales may name.
+    rounds: Option<Rounds>,
 }
 
 impl Stores {
-    fn read() -> Self {
+    fn read() -> anyhow::Result<Self> {
         let mut reader = Reader::from_environment();
         let settings = StoreSettings::read(&mut reader);
-        Self {
-            settings,
-            reader: Some(reader),
-        }
+        let beacon = BeaconSettings::read(&mut reader);
+        reader.finish()?;
+        let rounds = beacon.map(|beacon| beacon.rounds);
+        Ok(Self { settings, rounds })
     }
 
     async fn ledger(&self) -> anyhow::Result<Ledger> {
@@ -96,9 +106,9 @@ impl Stores {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let command = Arguments::parse().command;
-    // Whoever reads the exit code must not take an audit that failed for a breach.
+    // Whoever reads the exit code must not take a check that failed for a breach.
     let failure = match command {
-        Command::Audit(_) => ExitCode::from(2),
+        Command::Audit(_) | Command::Lobby(lobby::Command::Verify(_)) => ExitCode::from(2),
         _ => ExitCode::FAILURE,
     };
     match run(command).await {
@@ -111,12 +121,17 @@ async fn main() -> ExitCode {
 }
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
-    let mut stores = Stores::read();
-    stores.reader.take().map_or(Ok(()), Reader::finish)?;
+    // A receipt is checked by whoever has one: they have no stores.
+    if let Command::Lobby(lobby::Command::Verify(arguments)) = &command {
+        return lobby::verify(arguments).await;
+    }
+    let stores = Stores::read()?;
     match command {
         Command::Migrate => stores.ledger().await?.migrate().await?,
         Command::Item(command) => item::run(command, &stores).await?,
         Command::Sale(command) => sale::run(command, &stores).await?,
+        Command::Lobby(command) => return lobby::run(command, &stores).await,
+        Command::Pop(command) => pop::run(command, &stores).await?,
         Command::Order(command) => order::run(command, &stores).await?,
         Command::DeadLetters(command) => dead_letters::run(command, &stores).await?,
         Command::Account(command) => account::run(command, &stores).await?,

@@ -113,6 +113,10 @@ pub(crate) struct Create {
     /// How long an order can be paid, in seconds, 60 to 86,400.
     #[arg(long, default_value_t = 600)]
     payment_seconds: u32,
+    /// Mix a round of the public beacon into the draw of the places, so that not even you can know
+    /// it; needs DOORBUSTER_BEACON_URL and so on when it is published.
+    #[arg(long)]
+    beacon: bool,
 }
 
 pub(crate) async fn run(command: Command, stores: &Stores) -> anyhow::Result<()> {
@@ -122,13 +126,17 @@ pub(crate) async fn run(command: Command, stores: &Stores) -> anyhow::Result<()>
             let ids = stores.ids(&ledger).await?;
             println!("{}", create(&ledger, &ids, draft(arguments)).await?);
         }
-        Command::Publish { id } => match publish(&ledger, &stores.stock().await?, id).await? {
-            Published::Now => println!("sale {id} is public"),
-            Published::Before => recount(stores, &ledger, id).await?,
-        },
+        Command::Publish { id } => {
+            let stock = stores.stock().await?;
+            match publish(&ledger, &stock, stores.rounds, id).await? {
+                Published::Now => println!("sale {id} is public"),
+                Published::Before => recount(stores, &ledger, id).await?,
+            }
+        }
         Command::Rebuild { id } => recount(stores, &ledger, id).await?,
         Command::Change(arguments) => {
-            change_terms(&ledger, arguments.id, terms(&arguments), origin::now()).await?;
+            let (terms, now) = (terms(&arguments), origin::now());
+            change_terms(&ledger, stores.rounds, arguments.id, terms, now).await?;
             println!("sale {} is changed", arguments.id);
         }
         Command::AddUnits { id, units } => {
@@ -184,5 +192,6 @@ fn draft(arguments: Create) -> SaleDraft {
         quota: arguments.quota,
         rate_per_second: arguments.rate,
         payment_seconds: arguments.payment_seconds,
+        with_beacon: arguments.beacon,
     }
 }

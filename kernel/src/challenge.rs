@@ -1,21 +1,24 @@
-//! The `pow` challenge: a proof of work in ALTCHA's v2 format, deterministic mode.
+//! Challenges: what a visitor answers before the site does work for them.
 //!
-//! Invariant: a solution counts only for the purpose, sale, account and client prefix it was made
-//! for, before it expires, and (the PoP store sees to that) once.
+//! Invariant: an answer counts only for the purpose, sale, account and client prefix that its
+//! challenge was made for, before it expires, and (the PoP store sees to that) once.
 //!
-//! The solver looks for the counter whose key, SHA-256(salt ‖ nonce ‖ counter as u32 big-endian),
-//! begins with `keyPrefix`. The maker drew that counter itself and signed the whole key, so
-//! checking costs two HMACs and no search. Source: ALTCHA's proof-of-work v2 as in altcha-lib 2.8.
+//! The kinds: a proof of work, [`pow`]; a code in a picture or spoken, [`media`]. A program sends
+//! either as the field `challenge`; the answer to a code has a full stop in it, which the base64 of
+//! a proof never has.
+
+pub mod media;
+pub mod pow;
+
+mod difficulty;
+
+pub use difficulty::Difficulty;
+pub use pow::{Challenge, answer, solve};
 
 use crate::ids::{AccountId, SaleId};
-use crate::keys::{PopKeys, hmac};
+use crate::keys::PopKeys;
 use crate::time::UnixMillis;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use hmac::Mac;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
 /// How long a challenge can be answered, in seconds.
 pub const CHALLENGE_LIFE_SECONDS: i64 = 120;
@@ -34,6 +37,18 @@ pub enum Purpose {
     Place,
     /// Ask for a purchase token.
     Token,
+}
+
+impl Purpose {
+    /// As it stands in queries, signatures and keys.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Code => "code",
+            Self::SignIn => "sign-in",
+            Self::Place => "place",
+            Self::Token => "token",
+        }
+    }
 }
 
 /// What a challenge is bound to; values are text, as ALTCHA's `data` takes them.
@@ -64,46 +79,11 @@ impl Binding {
             sale: text(sale.map(|id| id.to_string())),
         }
     }
-}
 
-/// The public parameters, in the order of their names.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Parameters {
-    algorithm: String,
-    cost: u32,
-    data: Binding,
-    expires_at: i64,
-    key_length: u32,
-    key_prefix: String,
-    key_signature: String,
-    nonce: String,
-    salt: String,
-}
-
-/// A challenge as it goes to the solver.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Challenge {
-    /// What is to be solved.
-    pub parameters: Parameters,
-    signature: String,
-}
-
-/// What a solver found. ALTCHA's widget also sends how long it took.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Solution {
-    /// The counter that makes the key.
-    pub counter: u64,
-    /// The whole key in hexadecimal.
-    pub derived_key: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Answer {
-    challenge: Challenge,
-    solution: Solution,
+    /// The network that the challenge was asked for from.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
 }
 
 /// Why an answer does not count.
@@ -112,12 +92,15 @@ pub enum BadAnswer {
     /// Not solved, not ours, or for something else.
     #[error("the answer is wrong, or belongs to another challenge")]
     Wrong,
+    /// The challenge is ours and alive, and its code is another: that was its one try.
+    #[error("the code is wrong")]
+    WrongCode(Solved),
     /// Solved too late.
     #[error("the challenge has expired")]
     Expired,
 }
 
-/// A right answer: what the PoP store must spend.
+/// What the PoP store must spend: the challenge of a right answer, or of a code guessed wrong.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Solved {
     /// Unique to the challenge; hexadecimal.
@@ -126,45 +109,12 @@ pub struct Solved {
     pub expires_at: UnixMillis,
 }
 
-/// The randomness a challenge is made of: 16 bytes of nonce, 16 of salt, 8 for the counter.
-pub type Randomness = [u8; 40];
-
-/// Makes a challenge whose solution takes `difficulty / 2` hashes on average, `difficulty` at most.
-pub fn make(
-    keys: &PopKeys,
-    binding: Binding,
-    difficulty: u32,
-    now: UnixMillis,
-    random: &Randomness,
-) -> Challenge {
-    let (nonce, rest) = random.split_at(16);
-    let (salt, draw) = rest.split_at(16);
-    let draw = draw
-        .iter()
-        .fold(0_u64, |draw, byte| draw << 8 | u64::from(*byte));
-    // Multiply and shift: even to within 2^-32, which nobody can exploit.
-    let counter = (u128::from(draw) * u128::from(difficulty.max(1))) >> 64;
-    let counter = u32::try_from(counter).unwrap_or(u32::MAX);
-    let key = derive_key(salt, nonce, counter);
-    let parameters = Parameters {
-        algorithm: "SHA-256".to_owned(),
-        cost: 1,
-        data: binding,
-        expires_at: now.plus_seconds(CHALLENGE_LIFE_SECONDS).seconds(),
-        key_length: 32,
-        key_prefix: hex::encode(&key[..16]),
-        key_signature: hex::encode(hmac_of(&keys.challenge_key, &key)),
-        nonce: hex::encode(nonce),
-        salt: hex::encode(salt),
-    };
-    let signature = hex::encode(sign_parameters(keys, &parameters));
-    Challenge {
-        parameters,
-        signature,
-    }
+/// Whether this is the answer to a code rather than a proof of work.
+pub fn is_code(answer: &str) -> bool {
+    answer.contains('.')
 }
 
-/// Checks an answer (base64 of challenge and solution) against what it must be bound to.
+/// Checks an answer of any kind against what its challenge must be bound to.
 pub fn verify(
     keys: &PopKeys,
     answer: &str,
@@ -174,150 +124,8 @@ pub fn verify(
     if answer.len() > ANSWER_BYTES_MAX {
         return Err(BadAnswer::Wrong);
     }
-    let json = BASE64.decode(answer).map_err(|_| BadAnswer::Wrong)?;
-    let Answer {
-        challenge,
-        solution,
-    } = serde_json::from_slice(&json).map_err(|_| BadAnswer::Wrong)?;
-    let Challenge {
-        parameters,
-        signature,
-    } = challenge;
-
-    let signed = same(&signature, &sign_parameters(keys, &parameters));
-    let key = hex::decode(&solution.derived_key).map_err(|_| BadAnswer::Wrong)?;
-    let solved = same(
-        &parameters.key_signature,
-        &hmac_of(&keys.challenge_key, &key),
-    );
-    if !signed || !solved || parameters.data != *binding {
-        return Err(BadAnswer::Wrong);
-    }
-    let expires_at = UnixMillis::from_seconds(parameters.expires_at);
-    if now >= expires_at {
-        return Err(BadAnswer::Expired);
-    }
-    Ok(Solved {
-        nonce: parameters.nonce,
-        expires_at,
-    })
-}
-
-/// Solves a challenge by trying counters from 0; `None` if none below `limit` fits. This is what a
-/// page does; here it serves load generators and tests.
-pub fn solve(challenge: &Challenge, limit: u32) -> Option<Solution> {
-    let nonce = hex::decode(&challenge.parameters.nonce).ok()?;
-    let salt = hex::decode(&challenge.parameters.salt).ok()?;
-    let prefix = hex::decode(&challenge.parameters.key_prefix).ok()?;
-    (0..limit).find_map(|counter| {
-        let key = derive_key(&salt, &nonce, counter);
-        let solution = Solution {
-            counter: u64::from(counter),
-            derived_key: hex::encode(key),
-        };
-        key.starts_with(&prefix).then_some(solution)
-    })
-}
-
-/// The text of an answer, as it goes into the field `challenge` of a request.
-pub fn answer(challenge: Challenge, solution: Solution) -> String {
-    match serde_json::to_vec(&Answer {
-        challenge,
-        solution,
-    }) {
-        Ok(json) => BASE64.encode(json),
-        Err(_) => unreachable!("an answer is plain data"),
-    }
-}
-
-fn derive_key(salt: &[u8], nonce: &[u8], counter: u32) -> [u8; 32] {
-    let hash = Sha256::new().chain_update(salt).chain_update(nonce);
-    hash.chain_update(counter.to_be_bytes()).finalize().into()
-}
-
-fn sign_parameters(keys: &PopKeys, parameters: &Parameters) -> [u8; 32] {
-    match serde_json::to_vec(parameters) {
-        Ok(json) => hmac_of(&keys.challenge, &json),
-        Err(_) => unreachable!("parameters are plain data"),
-    }
-}
-
-fn hmac_of(secret: &str, message: &[u8]) -> [u8; 32] {
-    let mut mac = hmac(secret.as_bytes());
-    mac.update(message);
-    mac.finalize().into_bytes().into()
-}
-
-fn same(hex_text: &str, expected: &[u8; 32]) -> bool {
-    hex::decode(hex_text).is_ok_and(|bytes| bytes.ct_eq(expected).into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOON: UnixMillis = UnixMillis(1_800_000_000_000);
-
-    fn keys() -> PopKeys {
-        PopKeys::derive("pop-1", &"5a".repeat(32)).unwrap()
-    }
-
-    fn binding(purpose: Purpose) -> Binding {
-        Binding::new(
-            purpose,
-            Some(SaleId(5)),
-            Some(AccountId(6)),
-            "127.0.0.1/32".into(),
-        )
-    }
-
-    fn solved(purpose: Purpose) -> String {
-        let challenge = make(&keys(), binding(purpose), 50, NOON, &[9; 40]);
-        let solution = solve(&challenge, 50).unwrap();
-        answer(challenge, solution)
-    }
-
-    #[test]
-    fn a_solution_counts_for_what_it_was_made_for() {
-        let answer = solved(Purpose::Token);
-        let result = verify(&keys(), &answer, &binding(Purpose::Token), NOON).unwrap();
-        assert_eq!(result.nonce, "09".repeat(16));
-        let other = verify(&keys(), &answer, &binding(Purpose::Place), NOON);
-        assert_eq!(other, Err(BadAnswer::Wrong));
-    }
-
-    #[test]
-    fn a_late_answer_is_expired_and_a_changed_one_wrong() {
-        let text = solved(Purpose::Token);
-        let late = NOON.plus_seconds(CHALLENGE_LIFE_SECONDS);
-        let check = |text: &str, now, expected| {
-            assert_eq!(
-                verify(&keys(), text, &binding(Purpose::Token), now),
-                Err(expected)
-            );
-        };
-        check(&text, late, BadAnswer::Expired);
-        check("", NOON, BadAnswer::Wrong);
-        check("bm90IGpzb24=", NOON, BadAnswer::Wrong);
-        let json = String::from_utf8(BASE64.decode(&text).unwrap()).unwrap();
-        let longer = json.replace("\"expiresAt\":18", "\"expiresAt\":19");
-        assert_ne!(json, longer);
-        check(&BASE64.encode(longer), NOON, BadAnswer::Wrong);
-    }
-
-    #[test]
-    fn the_widget_may_send_how_long_it_took() {
-        let json = String::from_utf8(BASE64.decode(solved(Purpose::Code)).unwrap()).unwrap();
-        let with_time = json.replace("\"counter\":", "\"time\":12.5,\"counter\":");
-        let text = BASE64.encode(with_time);
-        assert!(verify(&keys(), &text, &binding(Purpose::Code), NOON).is_ok());
-    }
-
-    #[test]
-    fn the_counter_lies_below_the_difficulty() {
-        for byte in [0_u8, 1, 127, 255] {
-            let challenge = make(&keys(), binding(Purpose::Token), 20, NOON, &[byte; 40]);
-            assert!(solve(&challenge, 20).is_some());
-        }
+    match answer.split_once('.') {
+        Some((id, code)) => media::verify(keys, id, code, binding, now),
+        None => pow::verify(keys, answer, binding, now),
     }
 }

@@ -53,6 +53,12 @@ pub fn prefix(client: IpAddr) -> String {
     }
 }
 
+/// The larger network an IPv6 client may have all to itself, its /48; an IPv4 client has none.
+pub fn site(client: IpAddr) -> Option<String> {
+    let network = IpNet::new(client, 48).ok().filter(|_| client.is_ipv6());
+    network.map(|network| network.trunc().to_string())
+}
+
 fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let bare = text.trim_start_matches('[').trim_end_matches(']');
@@ -116,6 +122,16 @@ mod tests {
         assert_eq!(
             prefix("2001:db8:1:2:3:4:5:6".parse().unwrap()),
             "2001:db8:1:2::/64"
+        );
+    }
+
+    #[test]
+    fn an_ipv6_client_counts_as_part_of_a_site() {
+        let site = |text: &str| site(text.parse().unwrap());
+        assert_eq!(site("127.0.0.9"), None);
+        assert_eq!(
+            site("2001:db8:1:2:3:4:5:6").as_deref(),
+            Some("2001:db8:1::/48")
         );
     }
 

@@ -1,8 +1,10 @@
 //! The keys of a PoP, all derived from its one secret.
 //!
-//! Invariant: a key serves one purpose. Each is HMAC-SHA-256 of the PoP's secret over a label, the
-//! PoP's id and the key version, so that leaking one tells nothing of the others.
+//! Invariant: a key serves one purpose. Each is HMAC-SHA-256 of the PoP's secret over a label and
+//! the PoP's id (and the version, where keys rotate), so that leaking one tells nothing of the
+//! others.
 
+use ed25519_dalek::SigningKey;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt;
@@ -22,12 +24,18 @@ pub struct PopKeys {
     pub pop: String,
     /// Signs requests to the origin, see [`crate::pop_signature`].
     pub request: [u8; 32],
-    /// Signs purchase tokens, see [`crate::token`].
-    pub token: [u8; 32],
+    /// What the keys that sign purchase tokens are derived from, see [`Self::token_key`].
+    token: [u8; 32],
+    /// Signs tickets, see [`crate::lobby`].
+    pub ticket: [u8; 32],
+    /// Signs requests to other PoPs.
+    pub peer: SigningKey,
     /// Signs the parameters of a challenge; text, as ALTCHA's libraries take secrets as text.
     pub challenge: String,
     /// Signs the key of a challenge, so that it can be checked without solving it again.
     pub challenge_key: String,
+    /// Seals the ids of codes to be read or heard, and draws the codes.
+    pub media: [u8; 32],
 }
 
 impl PopKeys {
@@ -52,14 +60,22 @@ impl PopKeys {
             pop: pop.to_owned(),
             request: key("request"),
             token: key("token"),
+            ticket: key("ticket"),
+            peer: SigningKey::from_bytes(&key("peer")),
             challenge: hex::encode(key("challenge")),
             challenge_key: hex::encode(key("challenge-key")),
+            media: key("media"),
         })
     }
 
-    /// The `kid` of tokens signed with these keys: PoP and key version.
-    pub fn kid(&self) -> String {
-        format!("{}.1", self.pop)
+    /// The key of a version that signs purchase tokens, see [`crate::token`].
+    pub fn token_key(&self, version: u32) -> [u8; 32] {
+        sign(&self.token, &[&version.to_be_bytes()])
+    }
+
+    /// The `kid` of tokens signed with the key of this version: PoP and version.
+    pub fn kid(&self, version: u32) -> String {
+        format!("{}.{version}", self.pop)
     }
 }
 
@@ -99,8 +115,10 @@ mod tests {
         let secret = "00".repeat(32);
         let a = PopKeys::derive("pop-1", &secret).unwrap();
         let b = PopKeys::derive("pop-2", &secret).unwrap();
-        assert_ne!(a.request, a.token);
-        assert_ne!(a.token, b.token);
+        assert_ne!(a.request, a.token_key(1));
+        assert_ne!(a.token_key(1), b.token_key(1));
+        assert_ne!(a.token_key(1), a.token_key(2));
+        assert_ne!(a.peer, b.peer);
         assert_ne!(a.challenge, a.challenge_key);
     }
 

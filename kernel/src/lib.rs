@@ -21,8 +21,11 @@ pub mod pop_signature;
 pub mod order;
 pub mod sale;
 
+pub mod edge_report;
 pub mod json;
 pub mod lease;
+pub mod lobby;
+pub mod pop;
 pub mod problem;
 pub mod snapshot;
 pub mod wire;

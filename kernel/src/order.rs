@@ -66,6 +66,11 @@ impl OrderState {
         }
     }
 
+    /// Whether it can change no more.
+    pub fn is_final(self) -> bool {
+        Self::ALL.into_iter().all(|next| !self.may_become(next))
+    }
+
     /// Whether the order holds units: they are reserved or sold.
     pub fn is_live(self) -> bool {
         matches!(
@@ -152,6 +157,14 @@ mod tests {
             assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
         }
         assert!("lost".parse::<OrderState>().is_err());
+    }
+
+    #[test]
+    fn what_can_change_no_more_is_final() {
+        let ends = [Refused, Cancelled, Expired, Refunded];
+        for state in OrderState::ALL {
+            assert_eq!(state.is_final(), ends.contains(&state), "{state:?}");
+        }
     }
 
     #[test]

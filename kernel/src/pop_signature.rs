@@ -5,6 +5,7 @@
 
 use crate::keys::{PopKeys, sign};
 use crate::time::UnixMillis;
+use ed25519_dalek::{Signature, Signer, VerifyingKey};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -75,20 +76,61 @@ pub fn verify(
     Ok(())
 }
 
+/// The value of [`SIGNATURE_HEADER`] of a request that one PoP hands on to another, `to`: Ed25519,
+/// so that the snapshot can tell all PoPs how to check it.
+pub fn peer_signature(keys: &PopKeys, to: &str, request: &Signed<'_>) -> String {
+    let digest = peer_digest(&keys.pop, to, request);
+    hex::encode(keys.peer.sign(&digest).to_bytes())
+}
+
+/// Checks a signature that the PoP `from`, whose key is `key`, made for the PoP `to`.
+pub fn verify_peer(
+    key: &VerifyingKey,
+    (from, to): (&str, &str),
+    request: &Signed<'_>,
+    signature_hex: &str,
+    now: UnixMillis,
+) -> Result<(), BadSignature> {
+    let given = hex::decode(signature_hex).map_err(|_| BadSignature::Wrong)?;
+    let given = Signature::from_slice(&given).map_err(|_| BadSignature::Wrong)?;
+    let digest = peer_digest(from, to, request);
+    let checked = key.verify_strict(&digest, &given);
+    checked.map_err(|_| BadSignature::Wrong)?;
+    if now.since(request.time).abs() > SKEW_MS_MAX {
+        return Err(BadSignature::Skew);
+    }
+    Ok(())
+}
+
+/// The receiver stands where a key does elsewhere: it is a name, and the secret is in Ed25519.
+fn peer_digest(from: &str, to: &str, request: &Signed<'_>) -> [u8; 32] {
+    let time = request.time.0.to_be_bytes();
+    let body = Sha256::digest(request.body);
+    sign(to.as_bytes(), &fields(from, request, &time, &body))
+}
+
 fn mac(keys: &PopKeys, request: &Signed<'_>) -> [u8; 32] {
-    sign(
-        &keys.request,
-        &[
-            keys.pop.as_bytes(),
-            &request.time.0.to_be_bytes(),
-            request.nonce.as_bytes(),
-            request.method.as_bytes(),
-            request.path_and_query.as_bytes(),
-            request.authorization.as_bytes(),
-            request.client.as_bytes(),
-            &Sha256::digest(request.body),
-        ],
-    )
+    let time = request.time.0.to_be_bytes();
+    let body = Sha256::digest(request.body);
+    sign(&keys.request, &fields(&keys.pop, request, &time, &body))
+}
+
+fn fields<'a>(
+    from: &'a str,
+    request: &Signed<'a>,
+    time: &'a [u8; 8],
+    body: &'a [u8],
+) -> [&'a [u8]; 8] {
+    [
+        from.as_bytes(),
+        time,
+        request.nonce.as_bytes(),
+        request.method.as_bytes(),
+        request.path_and_query.as_bytes(),
+        request.authorization.as_bytes(),
+        request.client.as_bytes(),
+        body,
+    ]
 }
 
 #[cfg(test)]
@@ -162,5 +204,34 @@ mod tests {
             verify(&keys, &request, &signed, late),
             Err(BadSignature::Skew)
         );
+    }
+
+    #[test]
+    fn a_peers_signature_counts_for_one_sender_one_receiver_and_one_request() {
+        let keys = PopKeys::derive("pop-1", &"5a".repeat(32)).unwrap();
+        let request = Signed {
+            time: NOON,
+            nonce: "n",
+            method: "POST",
+            path_and_query: "/gate/sales/5/tokens",
+            authorization: "",
+            client: "127.0.0.1",
+            body: b"{}",
+        };
+        let signed = peer_signature(&keys, "pop-2", &request);
+        let key = keys.peer.verifying_key();
+        let check = |names, request: Signed<'_>, now, expected| {
+            assert_eq!(verify_peer(&key, names, &request, &signed, now), expected);
+        };
+        check(("pop-1", "pop-2"), request, NOON, Ok(()));
+        check(("pop-1", "pop-3"), request, NOON, Err(BadSignature::Wrong));
+        check(("pop-3", "pop-2"), request, NOON, Err(BadSignature::Wrong));
+        let other = Signed {
+            client: "127.0.0.2",
+            ..request
+        };
+        check(("pop-1", "pop-2"), other, NOON, Err(BadSignature::Wrong));
+        let late = NOON.plus_ms(SKEW_MS_MAX + 1);
+        check(("pop-1", "pop-2"), request, late, Err(BadSignature::Skew));
     }
 }

@@ -58,6 +58,8 @@ kinds! {
     UnknownSale "unknown-sale" 404 "There is no such sale",
     /// No such order, or not yours.
     UnknownOrder "unknown-order" 404 "There is no such order",
+    /// The account has no place in the sale, or none of the kind asked for.
+    UnknownPlace "unknown-place" 404 "There is no such place",
     /// No such path.
     UnknownPath "unknown-path" 404 "There is nothing at this address",
     /// The path exists, the method does not.

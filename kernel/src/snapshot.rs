@@ -2,6 +2,7 @@
 //!
 //! Invariant: it holds what everybody may see, and nothing of one shopper.
 
+use crate::pop::PopView;
 use crate::session::VerifyingKey;
 use crate::time::UnixMillis;
 use crate::wire::Sale;
@@ -18,6 +19,8 @@ pub struct Snapshot {
     pub session_key: String,
     /// Ids of shared sessions that were ended while a copy may still be believed somewhere.
     pub revoked_sessions: Vec<String>,
+    /// All PoPs that are not revoked, in the order of their ids.
+    pub pops: Vec<PopView>,
     /// All sales that are published and not long over, the next to open first.
     pub sales: Vec<SnapshotSale>,
 }

@@ -4,6 +4,7 @@
 //! strings; money is minor units and a currency.
 
 use crate::ids::{AccountId, ItemId, OrderId, PaymentId, SaleId};
+use crate::lobby::Lobby;
 use crate::money::Money;
 use crate::order::{OrderState, Refusal};
 use crate::sale::{Remaining, SaleState};
@@ -58,6 +59,8 @@ pub struct Sale {
     pub state: SaleState,
     /// How much is left.
     pub remaining: Remaining,
+    /// Who came before it opened, and the draw of their places.
+    pub lobby: Lobby,
     /// Grows with every change.
     pub version: u64,
 }
@@ -171,6 +174,56 @@ pub struct AccountView {
     pub id: AccountId,
     /// How the shopper is called.
     pub name: String,
+}
+
+/// `POST /gate/sales/{id}/places`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlaceRequest {
+    /// The answer to a challenge of purpose `place`.
+    pub challenge: String,
+}
+
+/// A place in the lobby, or behind those who were there; asked again, the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlaceGrant {
+    /// Proves the arrival; keep it.
+    pub ticket: String,
+    /// Counted from 1 at this PoP.
+    pub arrival: u64,
+    /// When it was given.
+    pub joined_at_ms: UnixMillis,
+}
+
+/// Where somebody in a lobby stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlaceState {
+    /// Not yet their turn.
+    Waiting,
+    /// A token is to be had.
+    Admitted,
+    /// They did not come when it was their turn; asking for a token puts them behind all others.
+    Passed,
+    /// Nothing is left at the moment.
+    SoldOut,
+}
+
+/// `GET /gate/sales/{id}/places`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlaceStanding {
+    /// Where they stand.
+    pub state: PlaceState,
+    /// Counted from 1 at their PoP.
+    pub arrival: u64,
+    /// How many have come, over all PoPs.
+    pub waiting: u64,
+    /// Counted from 0; none before the draw.
+    pub place: Option<u64>,
+    /// Places below this have their turn.
+    pub admitted_up_to: u64,
+    /// When the turn of this place comes at the present rate; none before the draw.
+    pub admitted_at_ms: Option<UnixMillis>,
 }
 
 /// `POST /gate/sales/{id}/tokens`.

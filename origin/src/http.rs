@@ -13,6 +13,7 @@ mod session;
 mod trace;
 
 mod accounts;
+mod events;
 mod internal;
 mod orders;
 mod payments;
@@ -24,8 +25,9 @@ mod webhooks;
 pub use serve::{bind, serve};
 
 use crate::accounts::Accounts;
-use crate::orders::Prices;
+use crate::orders::{Prices, Watch};
 use crate::payments::Provider;
+use crate::pops::Pops;
 use crate::sales::{Leases, Snapshots};
 use crate::settings::{HttpSettings, PaymentSettings};
 use crate::stores::Stores;
@@ -42,9 +44,10 @@ pub struct Origin {
     accounts: Accounts,
     provider: Provider,
     prices: Prices,
+    watch: Watch,
     leases: Leases,
+    pops: Pops,
     snapshots: Snapshots,
-    http: HttpSettings,
     payments: PaymentSettings,
     in_flight: Semaphore,
 }
@@ -61,16 +64,29 @@ impl Origin {
         payments: PaymentSettings,
     ) -> Arc<Self> {
         Arc::new(Self {
+            watch: Watch::new(stores.clone()),
             stores,
             accounts,
             provider,
             prices: Prices::default(),
             leases: Leases::default(),
+            pops: Pops::new(http.pops),
             snapshots: Snapshots::default(),
-            http,
             payments,
             in_flight: Semaphore::new(IN_FLIGHT_MAX),
         })
+    }
+
+    /// Ends the streams of order events, which would outlast a stop.
+    pub fn end_streams(&self) {
+        self.watch.close();
+    }
+}
+
+impl Origin {
+    /// Makes the PoPs known to all origins and to the draws, before any is heard.
+    pub async fn register_pops(&self) -> Result<(), crate::ledger::LedgerError> {
+        self.pops.register(&self.stores.ledger).await
     }
 }
 

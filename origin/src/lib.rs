@@ -23,6 +23,7 @@ pub mod accounts;
 pub mod catalogue;
 pub mod orders;
 pub mod payments;
+pub mod pops;
 pub mod sales;
 
 pub mod http;

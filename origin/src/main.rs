@@ -8,8 +8,10 @@ use clap::{Parser, ValueEnum};
 use origin::accounts::Accounts;
 use origin::http::{Origin, bind, edge_routes, ops_routes, serve, webhook_routes};
 use origin::payments::Provider;
+use origin::sales::Source;
 use origin::settings::{
-    AccountSettings, HttpSettings, OpsSettings, PaymentSettings, Reader, StoreSettings,
+    AccountSettings, BeaconSettings, HttpSettings, OpsSettings, PaymentSettings, Reader,
+    StoreSettings,
 };
 use origin::stores::Stores;
 use std::process::ExitCode;
@@ -36,7 +38,7 @@ enum Role {
     Http,
     /// Decides what the queue carries.
     Decider,
-    /// Expires orders, looks after undecided ones, audits, counts Redis anew when it cannot be
+    /// Draws places, expires orders, looks after undecided ones, audits, counts Redis anew when it cannot be
     /// trusted.
     Timers,
     /// Tells Redis what is free, and finishes changes of units.
@@ -74,7 +76,9 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         let accounts = AccountSettings::read(&mut reader);
         (http, accounts, PaymentSettings::read(&mut reader))
     });
+    let beacon = BeaconSettings::read(&mut reader);
     reader.finish()?;
+    let source = beacon.map(|beacon| Source::new(&beacon.url)).transpose()?;
 
     let stores = Stores::connect(&store_settings).await?;
     let (stop, stopped) = watch::channel(false);
@@ -83,6 +87,7 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         async move { drop(stopped.wait_for(|stop| *stop).await) }
     };
     let mut listeners = JoinSet::new();
+    let mut shop = None;
     let mut workers = JoinSet::new();
 
     let ops = bind("ops", ops_settings.listen).await?;
@@ -94,8 +99,10 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         let accounts = Accounts::new(&accounts, ledger, &stores.stock, ids)?;
         let provider = Provider::new(payments.clone(), &http.public_url)?;
         let origin = Origin::new(stores.clone(), accounts, provider, http, payments);
+        origin.register_pops().await?;
         listeners.spawn(serve(edge, edge_routes(origin.clone()), stopping()));
-        listeners.spawn(serve(webhooks, webhook_routes(origin), stopping()));
+        listeners.spawn(serve(webhooks, webhook_routes(origin.clone()), stopping()));
+        shop = Some(origin);
     }
     if roles.contains(&Role::Decider) {
         workers.spawn(origin::orders::decide(stores.clone()));
@@ -104,6 +111,8 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         workers.spawn(origin::orders::sweep(stores.clone()));
         workers.spawn(origin::orders::watch_lanes(stores.clone()));
         workers.spawn(origin::orders::look_after_undecided(stores.clone()));
+        let ledger = stores.ledger.clone();
+        workers.spawn(origin::sales::draw_lobbies(ledger, source));
         workers.spawn(origin::ops::rebuild::watch(stores.clone()));
         workers.spawn(origin::ops::audit::watch(stores.clone()));
     }
@@ -122,6 +131,9 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
     }
     tracing::info!("Stopping: requests may finish");
     stop.send_replace(true);
+    if let Some(origin) = shop {
+        origin.end_streams();
+    }
     listeners.join_all().await;
     // What workers are cut off in is repeated by the next process: messages come again.
     workers.shutdown().await;

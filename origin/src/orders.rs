@@ -1,4 +1,4 @@
-//! Orders: placed, decided, looked at, paid, ended.
+//! Orders: placed, decided, looked at, watched, paid, ended.
 //!
 //! Invariant: `once`. An order's id is its slot's; whatever is repeated carries it again.
 
@@ -14,6 +14,7 @@ pub mod dead_letters;
 mod deadline;
 mod release;
 mod undecided;
+mod watch;
 
 pub use deadline::{sweep, watch_lanes};
 pub use decide::decide;
@@ -22,3 +23,4 @@ pub use prices::Prices;
 pub use release::{release, release_all};
 pub use status::{StatusError, page, show};
 pub use undecided::{look_after_sale, look_after_undecided};
+pub use watch::{NotWatched, WATCHERS_MAX, WATCHERS_PER_ACCOUNT_MAX, Watch, Watching};

@@ -7,8 +7,10 @@ mod reader;
 
 pub use reader::{Faults, Reader};
 
+use crate::sales::{Rounds, Source};
 use kernel::keys::PopKeys;
 use kernel::session::SigningKey;
+use kernel::time::UnixMillis;
 use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -91,6 +93,15 @@ pub struct PaymentSettings {
     pub webhook_secret: Secret,
 }
 
+/// The public randomness beacon that sales may name, if there is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BeaconSettings {
+    /// Its address, in which `{round}` stands for the round.
+    pub url: String,
+    /// When its rounds are published.
+    pub rounds: Rounds,
+}
+
 impl StoreSettings {
     /// Reads `DOORBUSTER_MYSQL_URL`, `_REDIS_URL`, `_NATS_URL`, `_STREAM_PREFIX`,
     /// `_STREAM_BYTES_MAX` and `_STREAM_REPLICAS`.
@@ -124,6 +135,34 @@ impl HttpSettings {
             pops: reader.pops("POPS"),
             public_url: reader.url("PUBLIC_URL", &["http", "https"]),
         }
+    }
+}
+
+impl BeaconSettings {
+    /// Reads `DOORBUSTER_BEACON_URL`, `_BEACON_GENESIS_MS` and `_BEACON_PERIOD_MS`: all or none.
+    pub fn read(reader: &mut Reader) -> Option<Self> {
+        let url = reader.optional("BEACON_URL");
+        let genesis = reader.number("BEACON_GENESIS_MS", 0, 1..=1 << 52);
+        let period = reader.number("BEACON_PERIOD_MS", 0, 100..=86_400_000);
+        let given = [url.is_some(), genesis > 0, period > 0];
+        if given.contains(&true) && given.contains(&false) {
+            reader.fault(
+                "BEACON_URL",
+                "needs _BEACON_GENESIS_MS and _BEACON_PERIOD_MS, and they it",
+            );
+        }
+        let url = url?;
+        if !Source::accepts(&url) {
+            reader.fault(
+                "BEACON_URL",
+                "is not http(s)://…{round}… or file:///…{round}…",
+            );
+        }
+        let rounds = Rounds {
+            genesis: UnixMillis(i64::try_from(genesis).unwrap_or(i64::MAX)),
+            period_ms: i64::try_from(period).unwrap_or(i64::MAX).max(1),
+        };
+        Some(Self { url, rounds })
     }
 }
 

@@ -29,7 +29,7 @@ pub fn run() -> anyhow::Result<()> {
     for fault in arrows::in_dependencies(&workspace::metadata(true)?)? {
         judge(Err(anyhow::anyhow!(fault)));
     }
-    install::component_target()?;
+    install::component_targets()?;
     judge(clippy_native());
     judge(clippy_components());
     if faults > 0 {

@@ -90,7 +90,7 @@ pub async fn forged_orders(
             not_before: now,
             expires_at: now.plus_seconds(TOKEN_LIFE_SECONDS),
         };
-        let token = mint(&forger, &token);
+        let token = mint(&forger, 1, &token);
         let headers = format!("cookie: {cookie}\r\nauthorization: Bearer {token}\r\n");
         post(edge, "/api/orders", &headers, &body)
     });

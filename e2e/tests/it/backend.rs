@@ -226,9 +226,10 @@ impl Backend {
             quota: 100,
             rate_per_second: 1_000_000,
             payment_seconds: 600,
+            with_beacon: false,
         };
         let sale = create(ledger, ids, draft).await.unwrap();
-        publish(ledger, stock, sale).await.unwrap();
+        publish(ledger, stock, None, sale).await.unwrap();
         sale
     }
 

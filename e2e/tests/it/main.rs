@@ -9,17 +9,27 @@
 
 mod backend;
 mod buyer;
+mod edge;
+mod event_stream;
 mod shop;
 mod statistics;
+mod wire;
 
+mod attacks;
 mod away;
 mod bad_input;
+mod bleed;
+mod caching;
+mod challenges;
 mod crash;
 mod crowd;
 mod disaster;
+mod events;
 mod flood;
 mod origin_away;
 mod origins;
+mod pacing;
+mod pop_store;
 mod purchase;
 mod restart;
 mod two_pops;

@@ -19,7 +19,7 @@ use xtask::system::{Addresses, EdgePort, Options, System};
 pub struct Shop {
     system: Mutex<System>,
     pub addresses: Addresses,
-    data: PathBuf,
+    pub data: PathBuf,
 }
 
 impl Shop {
@@ -147,14 +147,19 @@ impl Shop {
 
     /// Requests that have reached the origin's edge listener, by the metric's labels.
     pub async fn origin_requests(&self) -> BTreeMap<String, u64> {
-        let url = format!("{}/metrics", self.addresses.ops_url);
-        let metrics = reqwest::get(url).await.unwrap().text().await.unwrap();
+        let metrics = self.metrics().await;
         let name = "doorbuster_edge_requests_total";
         let counts = metrics.lines().filter_map(|line| line.strip_prefix(name));
         counts
             .map(|line| line.rsplit_once(' ').unwrap())
             .map(|(labels, count)| (labels.to_owned(), count.parse().unwrap()))
             .collect()
+    }
+
+    /// What the origin's ops listener says of itself and of the PoPs.
+    pub async fn metrics(&self) -> String {
+        let url = format!("{}/metrics", self.addresses.ops_url);
+        reqwest::get(url).await.unwrap().text().await.unwrap()
     }
 
     /// Ends `origin` or an edge, or starts it again.
@@ -190,6 +195,13 @@ impl Shop {
         let origin = system.program("origin").expect("the origin runs");
         origin.kill();
         origin.restart().expect("the origin starts again");
+    }
+
+    /// One of the secrets that the system drew.
+    pub fn secret(&self, name: &str) -> String {
+        let secrets = std::fs::read(self.data.join("secrets.json")).unwrap();
+        let secrets: Value = serde_json::from_slice(&secrets).unwrap();
+        secrets[name].as_str().unwrap().to_owned()
     }
 
     /// Buyers who are signed in, each at an address of its own: accounts and sessions are made by

@@ -1,4 +1,5 @@
-//! The gate: challenges, and the rate-limited purchase tokens that admit to a sale.
+//! The gate: challenges, places in the lobby, and the rate-limited purchase tokens that admit to a
+//! sale.
 //!
 //! Invariant: nobody gets a token without a session, a solved challenge, room in the limits and a
 //! slot that the origin lent; the PoP store decides all of it in one step.
@@ -8,34 +9,74 @@ mod settings;
 
 mod challenges;
 
+mod limits;
+mod shopper;
+mod store;
+
+mod internal;
+mod lobby;
+
+mod places;
+mod receipt;
+
 mod slots;
+mod turns;
 
 mod leases;
 
 mod tokens;
 
+mod plain;
+
+use kernel::edge_report::Component;
 use kernel::problem::{Problem, ProblemKind};
+use kit::accept::wants_page;
 use kit::answer::{self, Answer};
+use kit::body::{self, Whole};
 use routes::Route;
 use settings::Gate;
 use spin_sdk::http::{Method, Request};
 
 #[spin_sdk::http_service]
 async fn handle(request: Request) -> Answer {
-    answer::from(route(request).await)
+    kit::tally::belongs_to(Component::Gate);
+    match body::whole(request).await {
+        Ok(request)
+            if plain::is_page(request.uri().path())
+                && wants_page(request.method(), request.headers()) =>
+        {
+            plain::answer(request).await
+        }
+        Ok(request) => answer::from(route(request).await),
+        Err(problem) => answer::problem(&problem),
+    }
 }
 
-async fn route(request: Request) -> Result<Answer, Problem> {
+async fn route(request: Whole) -> Result<Answer, Problem> {
     let gate = Gate::get().await?;
     let path = request.uri().path().to_owned();
     match Route::of(&path) {
         Some(Route::Challenges) => match *request.method() {
-            Method::GET | Method::HEAD | Method::POST => challenges::make(gate, &request).await,
+            Method::GET | Method::HEAD | Method::POST => challenges::make(gate, request).await,
             _ => Ok(answer::method_not_allowed("GET, HEAD, POST")),
         },
+        Some(Route::Places(sale)) => match *request.method() {
+            Method::GET => places::standing(gate, request, sale).await,
+            Method::POST => places::join(gate, request, sale).await,
+            _ => Ok(answer::method_not_allowed("GET, POST")),
+        },
+        Some(Route::Receipt(sale)) => match *request.method() {
+            Method::GET => receipt::give(gate, request, sale).await,
+            _ => Ok(answer::method_not_allowed("GET")),
+        },
+        Some(Route::Medium(id, medium)) => match *request.method() {
+            Method::GET | Method::HEAD => challenges::show(gate, &request, id, medium).await,
+            _ => Ok(answer::method_not_allowed("GET, HEAD")),
+        },
         Some(Route::Tokens(sale)) => match *request.method() {
+            Method::GET => tokens::live(gate, request, sale).await,
             Method::POST => tokens::give(gate, request, sale).await,
-            _ => Ok(answer::method_not_allowed("POST")),
+            _ => Ok(answer::method_not_allowed("GET, POST")),
         },
         None => Err(ProblemKind::UnknownPath.into()),
     }

@@ -1,61 +1,161 @@
 //! `POST /gate/sales/{id}/tokens`: the purchase token.
 //!
 //! Invariant: asked again while it lives, the same token comes again; the record in the PoP store
-//! is the token, and signing it anew gives the same text.
+//! is the token. Slots go by place: who came before the opening has the place that was drawn, who
+//! comes later one behind them, and who let a token go to waste one behind everybody.
 
-use crate::leases;
+use crate::limits::{Limits, seconds};
 use crate::settings::Gate;
-use crate::slots::{Applicant, Limit, NotLent, Outcome, Slots};
-use kernel::challenge::{Binding, Purpose};
-use kernel::client_address::prefix;
+use crate::shopper::Shopper;
+use crate::slots::{Afterwards, Held, Life, NotLent, Outcome, Slots};
+use crate::store::key;
+use crate::turns::{Applicant, Turns};
+use crate::{internal, leases, lobby};
+use kernel::challenge::Purpose;
+use kernel::ids::OrderId;
+use kernel::order::{OrderState, Refusal};
 use kernel::problem::{Problem, ProblemKind};
 use kernel::sale::SaleState;
 use kernel::time::UnixMillis;
 use kernel::token::{PurchaseToken, mint};
 use kernel::wire::{Sale, TokenGrant, TokenRequest};
-use kit::answer::{self, Answer, with_header};
-use kit::{body, challenge, clock, random, snapshot, visitor};
-use spin_sdk::http::{Request, StatusCode};
+use kit::answer::{self, Answer};
+use kit::body::Whole;
+use kit::{challenge, clock};
+use spin_sdk::http::StatusCode;
+
+/// How often one request may ask the store: for a place, for a report, for the end of a former
+/// token, for a lease, and then once more for each that another request overtook.
+const STEPS_MAX: u32 = 8;
 
 /// Gives the signed-in shopper a token for the sale with the id `sale`.
 pub(crate) async fn give(
     gate: &'static Gate,
-    request: Request,
+    request: Whole,
     sale: &str,
 ) -> Result<Answer, Problem> {
-    let now = clock::now();
-    let headers = request.headers().clone();
-    visitor::check_site(&gate.edge, request.method(), &headers)?;
-    let view = snapshot::current(&gate.edge).await?;
-    let mut sales = view.snapshot().sales.iter();
-    let entry = sales.find(|entry| entry.sale.id.to_string() == sale);
-    let entry = entry.ok_or(ProblemKind::UnknownSale)?;
-    let session = visitor::session(&headers, &view, now)?;
-    let prefix = prefix(visitor::client(&gate.edge, &headers)?);
-    let body = body::read(request).await?;
-    let TokenRequest { challenge: answer } = body::json(&headers, &body)?;
-    admits(&entry.sale, now)?;
-
-    let (sale, account) = (Some(entry.sale.id), Some(session.account));
-    let binding = Binding::new(Purpose::Token, sale, account, prefix.clone());
-    let solved = challenge::check(&gate.edge, &answer, &binding)?;
-    let applicant = Applicant {
-        request: random::name(),
-        account: session.account,
-        prefix,
-        nonce_ms: challenge::remember_ms(&solved),
-        nonce: solved.nonce,
+    let shopper = match Shopper::of(gate, request, sale).await? {
+        Ok(shopper) => shopper,
+        Err(answer) => return Ok(answer),
     };
+    let TokenRequest { challenge: answer } = shopper.json()?;
+    let entry = shopper.entry();
+    admits(&entry.sale, clock::now())?;
+    let solved = shopper.solved(&answer, Purpose::Token).await?;
+    let Some(turns) = Turns::of(entry, &gate.edge, shopper.view()) else {
+        lobby::close(gate, entry).await?;
+        let detail = "The places are being drawn.";
+        return Err(Problem::new(ProblemKind::SlowDown, detail).retry_after(1));
+    };
+    let applicant = shopper.applicant(&solved);
+    let limits = shopper.limits();
     let slots = Slots {
         gate,
-        sale: &entry.sale,
-        rate_per_second: entry.rate_per_second,
+        turns: &turns,
     };
-    let outcome = match slots.take(&applicant, true).await? {
-        Outcome::NoSlots => leases::take(slots, &applicant).await?,
-        outcome => outcome,
+    let outcome = settle(slots, &applicant, &limits).await?;
+    if let Outcome::Token(Held {
+        report_due: true, ..
+    }) = &outcome
+    {
+        lobby::look_after(gate, entry);
+    }
+    let version = shopper.view().key_versions(&gate.edge)?.current;
+    say(gate, version, outcome, &limits)
+}
+
+/// The shopper's live token for the sale with the id `sale`.
+pub(crate) async fn live(
+    gate: &'static Gate,
+    request: Whole,
+    sale: &str,
+) -> Result<Answer, Problem> {
+    let shopper = match Shopper::of(gate, request, sale).await? {
+        Ok(shopper) => shopper,
+        Err(answer) => return Ok(answer),
     };
-    say(gate, outcome)
+    let sale = shopper.entry().sale.id;
+    let record = key(sale, &format!("place:{}", shopper.account));
+    let record = [record.as_str(), "lease", "first", "offset", "nbf", "exp"];
+    let record = gate.store.command("HMGET", &record).await?;
+    if record.text(0).is_none() || clock::now().0 >= record.number(4)? {
+        let detail = "This account has no token for this sale now; POST gives it one.";
+        return Err(Problem::new(ProblemKind::UnknownPlace, detail));
+    }
+    let (first, offset): (OrderId, u64) = (record.number(1)?, record.number(2)?);
+    let slot = first.0.checked_add(offset);
+    let token = PurchaseToken {
+        account: shopper.account,
+        sale,
+        slot: OrderId(slot.ok_or_else(|| record.misunderstood())?),
+        lease: record.number(0)?,
+        not_before: UnixMillis(record.number(3)?),
+        expires_at: UnixMillis(record.number(4)?),
+    };
+    let version = shopper.view().key_versions(&gate.edge)?.current;
+    Ok(answer::json(StatusCode::OK, &grant(gate, version, &token)))
+}
+
+/// Asks the store until it decides for good; what it wants to know first is found out in between.
+async fn settle(
+    slots: Slots<'_>,
+    applicant: &Applicant,
+    limits: &Limits,
+) -> Result<Outcome, Problem> {
+    let (gate, turns) = (slots.gate, slots.turns);
+    let mut counted = Some(limits);
+    let mut place = None;
+    for _ in 0..STEPS_MAX {
+        let outcome = slots.take(applicant, counted.take(), place.take()).await?;
+        match outcome {
+            Outcome::Draw { arrival } => {
+                place = Some(turns.draw.place(&gate.edge.keys.pop, arrival))
+            }
+            Outcome::Report => lobby::report(gate, turns.entry).await?,
+            Outcome::NoSlots { wanted } => match leases::take(slots, applicant, wanted).await? {
+                // The account came twice at this moment; the next look says how it ended.
+                Outcome::Token(Held {
+                    life: Life::Over | Life::Used,
+                    ..
+                }) => {}
+                outcome => return Ok(outcome),
+            },
+            Outcome::Token(held) if matches!(held.life, Life::Over | Life::Used) => {
+                match afterwards(slots, &held).await? {
+                    Some(afterwards) => slots.end(&held, afterwards).await?,
+                    None => return Ok(Outcome::Token(held)),
+                }
+            }
+            outcome => return Ok(outcome),
+        }
+    }
+    Err(ProblemKind::Unavailable.into())
+}
+
+/// What an account may do that has had this token; `None` if the token is still good.
+async fn afterwards(slots: Slots<'_>, held: &Held) -> Result<Option<Afterwards>, Problem> {
+    let edge = &slots.gate.edge;
+    let slot = internal::slot(edge, held.token.slot).await.map_err(|why| {
+        eprintln!("no word of slot.id={}: {why}", held.token.slot);
+        Problem::from(ProblemKind::Unavailable)
+    })?;
+    let over = held.life == Life::Over;
+    Ok(match slot.state {
+        None if over => Some(Afterwards::Behind),
+        None => None,
+        Some(OrderState::Refused) if slot.reason == Some(Refusal::TryAgain) => {
+            Some(Afterwards::Keep)
+        }
+        Some(OrderState::Refused | OrderState::Expired | OrderState::Cancelled) => {
+            Some(Afterwards::Behind)
+        }
+        Some(_) if slots.turns.entry.sale.limit_per_account > 1 => Some(Afterwards::Bought),
+        Some(_) if over => {
+            let detail = "This account has an order in this sale.";
+            return Err(Problem::new(ProblemKind::OverLimit, detail));
+        }
+        Some(_) => None,
+    })
 }
 
 /// Whether the sale gives tokens now.
@@ -73,17 +173,30 @@ fn admits(sale: &Sale, now: UnixMillis) -> Result<(), Problem> {
     }
 }
 
-fn say(gate: &Gate, outcome: Outcome) -> Result<Answer, Problem> {
+fn say(gate: &Gate, version: u32, outcome: Outcome, limits: &Limits) -> Result<Answer, Problem> {
     let slow_down = |detail, retry_ms| {
         Err(Problem::new(ProblemKind::SlowDown, detail).retry_after(seconds(retry_ms)))
     };
     match outcome {
-        Outcome::Granted(token) => Ok(grant(gate, &token, StatusCode::CREATED)),
-        Outcome::Again(token) => Ok(grant(gate, &token, StatusCode::OK)),
+        Outcome::Token(held) => {
+            let status = match held.life {
+                Life::New => StatusCode::CREATED,
+                _ => StatusCode::OK,
+            };
+            let answer = answer::json(status, &grant(gate, version, &held.token));
+            Ok(limits.tell(answer, held.left))
+        }
         Outcome::Spent => Err(challenge::spent()),
-        Outcome::Limited { by, retry_ms } => Ok(limited(gate, by, retry_ms)),
+        Outcome::Limited { number, retry_ms } => Ok(limits.reached(number, retry_ms)),
+        Outcome::Attempts => {
+            let detail = "This account had three tokens in this sale and bought nothing with them.";
+            Err(Problem::new(ProblemKind::OverLimit, detail))
+        }
+        Outcome::Wait { retry_ms } => slow_down("It is not your turn yet.", retry_ms),
         Outcome::Paced { retry_ms } => slow_down("Many are before you.", retry_ms),
-        Outcome::NoSlots => slow_down("Many are before you.", 1_000),
+        Outcome::NoSlots { .. } | Outcome::Draw { .. } | Outcome::Report => {
+            slow_down("Many are before you.", 1_000)
+        }
         Outcome::NotLent { why, retry_ms } => match why {
             NotLent::SoldOut => Err(ProblemKind::SoldOut.into()),
             NotLent::Quota => {
@@ -95,43 +208,20 @@ fn say(gate: &Gate, outcome: Outcome) -> Result<Answer, Problem> {
     }
 }
 
-fn grant(gate: &Gate, token: &PurchaseToken, status: StatusCode) -> Answer {
-    let grant = TokenGrant {
-        token: mint(&gate.edge.keys, token),
+fn grant(gate: &Gate, version: u32, token: &PurchaseToken) -> TokenGrant {
+    TokenGrant {
+        token: mint(&gate.edge.keys, version, token),
         sale_id: token.sale,
         not_before_ms: token.not_before,
         expires_at_ms: token.expires_at,
-    };
-    answer::json(status, &grant)
-}
-
-/// 429 with the headers of draft-ietf-httpapi-ratelimit-headers-10.
-fn limited(gate: &Gate, by: Limit, retry_ms: i64) -> Answer {
-    let (name, quota) = match by {
-        Limit::Account => ("account", gate.per_account),
-        Limit::Network => ("network", gate.per_network),
-    };
-    let retry = seconds(retry_ms);
-    let problem = Problem::new(ProblemKind::SlowDown, "").retry_after(retry);
-    let answer = answer::problem(&problem);
-    let answer = with_header(
-        answer,
-        "ratelimit-policy",
-        &format!("\"{name}\";q={quota};w=60"),
-    );
-    with_header(answer, "ratelimit", &format!("\"{name}\";r=0;t={retry}"))
-}
-
-/// Whole seconds, rounded up and at least one, for `Retry-After`.
-fn seconds(ms: i64) -> u32 {
-    let seconds = ms.max(1).saturating_add(999) / 1_000;
-    u32::try_from(seconds).unwrap_or(u32::MAX)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use kernel::ids::{ItemId, SaleId};
+    use kernel::lobby::Lobby;
     use kernel::money::Money;
     use kernel::sale::Remaining;
     use kernel::wire::Item;
@@ -160,6 +250,7 @@ mod tests {
             closes_at_ms: NOON.plus_seconds(3_600),
             state,
             remaining,
+            lobby: Lobby::default(),
             version: 1,
         }
     }
@@ -205,14 +296,5 @@ mod tests {
             3_600_000,
             Err((ProblemKind::SoldOut, None)),
         );
-    }
-
-    #[test]
-    fn nobody_is_told_to_come_back_at_once() {
-        let check = |ms, expected| assert_eq!(seconds(ms), expected, "{ms}");
-        check(-5, 1);
-        check(0, 1);
-        check(1_000, 1);
-        check(1_001, 2);
     }
 }

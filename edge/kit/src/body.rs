@@ -9,19 +9,27 @@ use kernel::problem::{Problem, ProblemKind};
 use kernel::wire::BODY_BYTES_MAX;
 use serde::de::DeserializeOwned;
 use spin_sdk::http::{HeaderMap, Request};
-use spin_sdk::wasip3::http_compat::{IncomingBody, IncomingMessage};
 
-/// The body of a shopper's request, at most [`BODY_BYTES_MAX`].
-pub async fn read(request: Request) -> Result<Bytes, Problem> {
+/// A request with its whole body.
+pub type Whole = Request<Bytes>;
+
+/// A shopper's request with its body, at most [`BODY_BYTES_MAX`].
+pub async fn whole(request: Request) -> Result<Whole, Problem> {
+    let (parts, body) = request.into_parts();
     let detail = "A request body has at most 16 KiB.";
-    match collect(request.into_body(), BODY_BYTES_MAX).await {
-        Ok(body) => Ok(body),
+    match collect(body, BODY_BYTES_MAX).await {
+        Ok(body) => Ok(Whole::from_parts(parts, body)),
         Err(Unread::TooLong) => Err(Problem::new(ProblemKind::TooLarge, detail)),
         Err(Unread::Broken) => Err(Problem::new(
             ProblemKind::Malformed,
             "The body did not arrive whole.",
         )),
     }
+}
+
+/// The body alone.
+pub async fn read(request: Request) -> Result<Bytes, Problem> {
+    whole(request).await.map(Request::into_body)
 }
 
 /// A JSON value out of a shopper's request.
@@ -49,11 +57,11 @@ pub enum Unread {
     Broken,
 }
 
-/// A whole body of at most `bytes_max`, of a request or of the origin's response.
-pub async fn collect<T: IncomingMessage>(
-    mut body: IncomingBody<T>,
-    bytes_max: usize,
-) -> Result<Bytes, Unread> {
+/// A whole body of at most `bytes_max`, of a request or of an answer.
+pub async fn collect<B>(mut body: B, bytes_max: usize) -> Result<Bytes, Unread>
+where
+    B: BodyExt<Data = Bytes> + Unpin,
+{
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| Unread::Broken)?.into_data() else {

@@ -2,7 +2,8 @@
 //! request, and answers.
 //!
 //! Invariant: an instance serves many shoppers at once, so a static holds public and operational
-//! things only (settings, snapshot, an open connection) and never anything of one shopper.
+//! things only (settings, snapshot, an open connection) and never anything of one shopper, but for
+//! the outcome of checking a cookie, which only that cookie finds again ([`visitor`]).
 //!
 //! A component is a shell around this:
 //!
@@ -26,12 +27,17 @@
 pub mod clock;
 pub mod random;
 pub mod settings;
+pub mod tally;
 
+pub mod accept;
 pub mod answer;
 pub mod body;
+pub mod form;
 pub mod visitor;
 
 pub mod challenge;
 pub mod origin;
+pub mod peer;
 pub mod pop_store;
+pub mod rendered;
 pub mod snapshot;

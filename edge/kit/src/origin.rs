@@ -1,7 +1,7 @@
 //! Requests to the origin, signed by the PoP.
 //!
 //! Invariant: every request carries a fresh signature over all that the origin may act on, and
-//! waits for the first byte of the response only so long.
+//! waits for the first byte of the response, and from byte to byte of its body, only so long.
 
 use crate::settings::Edge;
 use crate::{clock, random};
@@ -10,7 +10,11 @@ use kernel::pop_signature::{
     CLIENT_HEADER, NONCE_HEADER, POP_HEADER, SIGNATURE_HEADER, Signed, TIME_HEADER, signature,
 };
 use spin_sdk::http::{FullBody, HeaderMap, HeaderValue, Method, Request, Response, send};
-use spin_sdk::wasip3::http::types::ErrorCode;
+use spin_sdk::wasip3::http::types::{ErrorCode, RequestOptions};
+use spin_sdk::wasip3::http_compat::RequestOptionsExtension;
+
+/// How long the body of a response may be silent; a stream of events says something more often.
+pub const IDLE_MS_MAX: u64 = 30_000;
 
 /// A request to be signed.
 #[derive(Debug)]
@@ -93,6 +97,12 @@ fn signed(edge: &Edge, ask: Ask<'_>) -> Result<Request<FullBody<Bytes>>, NoRespo
     *request.uri_mut() = url.parse().map_err(|_| unusable("path"))?;
     *request.method_mut() = ask.method;
     *request.headers_mut() = headers;
+    let options = RequestOptions::new();
+    let idle = options.set_between_bytes_timeout(Some(IDLE_MS_MAX * 1_000_000));
+    // A host that cannot do this leaves the limit to its own.
+    idle.unwrap_or_default();
+    let options = RequestOptionsExtension(options);
+    request.extensions_mut().insert(options);
     Ok(request)
 }
 

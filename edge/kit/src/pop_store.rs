@@ -1,41 +1,48 @@
 //! The PoP's Redis: counters and records that all instances of this PoP share.
 //!
-//! Invariant: no call is waited for longer than [`CALL_MS_MAX`], and no connection longer than
-//! [`OPEN_MS_MAX`]. A call that took longer, or broke, may or may not have had its effect; scripts
-//! are safe to repeat, so the shopper is told to come again.
+//! Invariant: no call is waited for longer than [`CALL_MS_MAX`] in all, be it that a connection had
+//! to be opened for it; and while the store is away calls fail at once (`breaker`). A call that took
+//! longer, or broke, may or may not have had its effect; scripts are safe to repeat, so the shopper
+//! is told to come again.
 
-use crate::clock;
+mod breaker;
+mod connection;
+
+use crate::clock::{self, GRACE_MS};
 use crate::settings::Variables;
+use crate::tally;
+use breaker::{Breaker, Change};
+use kernel::edge_report::StoreCall;
 use kernel::problem::{Problem, ProblemKind};
+use sha1::{Digest, Sha1};
 use spin_sdk::redis::{Connection, Error, RedisParameter, RedisResult};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// The longest a call may take, in milliseconds.
-pub const CALL_MS_MAX: u64 = 100;
-/// The longest that opening a connection may take, in milliseconds; an instance does it once.
-pub const OPEN_MS_MAX: u64 = 200;
-/// After so many slow calls in a row the connection is opened anew.
-const SLOW_CALLS_MAX: u32 = 3;
+pub const CALL_MS_MAX: u64 = 50;
 
-/// One connection an instance, opened at the first call and again after a failure.
-static CONNECTION: Mutex<Option<Arc<Connection>>> = Mutex::new(None);
-static SLOW_CALLS: AtomicU32 = AtomicU32::new(0);
+static BREAKER: Mutex<Breaker> = Mutex::new(Breaker::new());
 
 /// A Lua script, one of `lua/edge`.
 #[derive(Debug)]
 pub struct Script {
     source: &'static str,
-    sha: Mutex<Option<String>>,
+    sha: OnceLock<String>,
 }
 
 impl Script {
-    /// A script with this text; keep it in a `static`, so that it is loaded once an instance.
+    /// A script with this text; keep it in a `static`, so that it is hashed once an instance.
     pub const fn new(source: &'static str) -> Self {
         Self {
             source,
-            sha: Mutex::new(None),
+            sha: OnceLock::new(),
         }
+    }
+
+    /// The name by which Redis knows a script it has seen.
+    fn sha(&self) -> &str {
+        let sha = || hex::encode(Sha1::digest(self.source));
+        self.sha.get_or_init(sha)
     }
 }
 
@@ -63,10 +70,9 @@ impl PopStore {
         keys: &[String],
         arguments: &[String],
     ) -> Result<Reply, Problem> {
-        let call = self.with_connection(async |connection| {
-            let sha = script.sha(connection).await?;
-            let loaded = parameters(&sha, keys, arguments);
-            match connection.execute("EVALSHA", loaded).await {
+        let call = self.call(async |connection| {
+            let known = parameters(script.sha(), keys, arguments);
+            match connection.execute("EVALSHA", known).await {
                 Err(error) if is_unknown_script(&error) => {
                     let whole = parameters(script.source, keys, arguments);
                     connection.execute("EVAL", whole).await
@@ -79,73 +85,61 @@ impl PopStore {
 
     /// Runs a single command that is safe to repeat.
     pub async fn command(&self, name: &str, arguments: &[&str]) -> Result<Reply, Problem> {
-        let call = self.with_connection(async |connection| {
+        let call = self.call(async |connection| {
             let arguments = arguments.iter().map(|text| binary(text));
             connection.execute(name, arguments).await
         });
         call.await
     }
 
-    /// Calls with the kept connection, and once more with a new one if that turns out to be dead.
-    async fn with_connection(
+    /// Calls if the breaker lets it, within the time, and tells how it ended.
+    async fn call(
         &self,
-        call: impl AsyncFn(&Connection) -> Result<Vec<RedisResult>, Error>,
+        execute: impl AsyncFn(&Connection) -> Result<Vec<RedisResult>, Error>,
     ) -> Result<Reply, Problem> {
-        let limited = async |connection: &Connection| {
-            let result = clock::within(CALL_MS_MAX, call(connection)).await;
-            result.ok_or(Failure::Slow)?.map_err(Failure::Error)
-        };
-        let kept = lock(&CONNECTION).clone();
-        let result = match kept {
-            None => limited(&*self.open().await?).await,
-            Some(connection) => match limited(&connection).await {
-                Err(Failure::Error(_)) => limited(&*self.open().await?).await,
-                result => result,
-            },
-        };
-        if !matches!(result, Err(Failure::Slow)) {
-            SLOW_CALLS.store(0, Ordering::Relaxed);
+        let began = clock::local();
+        if !lock(&BREAKER).enter(began) {
+            tally::store_call(StoreCall::Refused);
+            return Err(away());
         }
-        match result {
-            Ok(values) => Ok(Reply { values }),
-            Err(Failure::Error(error)) => Err(away(&format!("{error:?}"))),
-            Err(Failure::Slow) => {
-                // A connection that has died without a word is found out by its silence.
-                if SLOW_CALLS.fetch_add(1, Ordering::Relaxed) + 1 >= SLOW_CALLS_MAX {
-                    *lock(&CONNECTION) = None;
+        let result = clock::within(CALL_MS_MAX - GRACE_MS, self.attempt(execute)).await;
+        let (ended, why) = match &result {
+            Some(Ok(_)) => (StoreCall::Answered, ""),
+            Some(Err(why)) => (StoreCall::Broken, why.as_str()),
+            None => (StoreCall::Slow, "no reply in time"),
+        };
+        tally::store_call(ended);
+        let answered = ended == StoreCall::Answered;
+        let change = lock(&BREAKER).settle(began, clock::local(), answered);
+        match change {
+            Change::None => {}
+            Change::Closed => eprintln!("the PoP store answers again"),
+            Change::Opened { again } => {
+                connection::forget_any();
+                if !again {
+                    eprintln!("the PoP store is away; calls are refused until it is back: {why}");
                 }
-                Err(away(&format!("no reply within {CALL_MS_MAX} ms")))
             }
         }
-    }
-
-    async fn open(&self) -> Result<Arc<Connection>, Problem> {
-        *lock(&CONNECTION) = None;
-        let opened = clock::within(OPEN_MS_MAX, Connection::open(&self.url)).await;
-        let opened = opened.ok_or_else(|| away(&format!("no connection within {OPEN_MS_MAX} ms")));
-        let connection = opened?.map_err(|error| away(&format!("{error:?}")))?;
-        let connection = Arc::new(connection);
-        *lock(&CONNECTION) = Some(Arc::clone(&connection));
-        Ok(connection)
-    }
-}
-
-enum Failure {
-    Slow,
-    Error(Error),
-}
-
-impl Script {
-    async fn sha(&self, connection: &Connection) -> Result<String, Error> {
-        let known = lock(&self.sha).clone();
-        if let Some(sha) = known {
-            return Ok(sha);
+        match result {
+            Some(Ok(values)) => Ok(Reply { values }),
+            _ => Err(away()),
         }
-        let load = [binary("LOAD"), binary(self.source)];
-        let reply = connection.execute("SCRIPT", load).await?;
-        let sha = Reply { values: reply }.text(0).ok_or(Error::TypeError)?;
-        *lock(&self.sha) = Some(sha.clone());
-        Ok(sha)
+    }
+
+    /// Calls with the kept connection, and once more with a new one if that turns out to be dead.
+    async fn attempt(
+        &self,
+        execute: impl AsyncFn(&Connection) -> Result<Vec<RedisResult>, Error>,
+    ) -> Result<Vec<RedisResult>, String> {
+        let kept = connection::get(&self.url).await?;
+        match execute(&kept).await {
+            Ok(values) => return Ok(values),
+            Err(_) => connection::forget(&kept),
+        }
+        let fresh = connection::get(&self.url).await?;
+        let result = execute(&fresh).await;
+        result.map_err(|error| format!("{error:?}"))
     }
 }
 
@@ -169,6 +163,14 @@ impl Reply {
             RedisResult::Int64(number) => Some(number.to_string()),
             RedisResult::Nil => None,
         }
+    }
+
+    /// All values as texts; one that is none counts as empty.
+    pub fn texts(&self) -> Vec<String> {
+        let indices = 0..self.values.len();
+        indices
+            .map(|index| self.text(index).unwrap_or_default())
+            .collect()
     }
 
     /// The value at `index` as a number, or 500: the script and its reader do not fit.
@@ -202,8 +204,7 @@ fn is_unknown_script(error: &Error) -> bool {
     matches!(error, Error::Other(text) if text.to_ascii_lowercase().contains("noscript"))
 }
 
-fn away(why: &str) -> Problem {
-    eprintln!("the PoP store is away: {why}");
+fn away() -> Problem {
     let detail = "Please try again in a moment.";
     Problem::new(ProblemKind::Unavailable, detail)
 }

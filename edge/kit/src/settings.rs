@@ -19,6 +19,8 @@ pub struct Edge {
     pub keys: PopKeys,
     /// Where the origin's edge listener is, without a slash at the end: variable `origin_url`.
     pub origin_url: String,
+    /// Where other PoPs reach this one; empty if there are none: variable `pop_url`.
+    pub pop_url: String,
     /// The site as browsers name it in `Origin`, e.g. `https://shop.example`: variable `site_url`.
     pub site: String,
     /// Proxies whose `x-forwarded-for` is believed: variable `trusted_proxies`.
@@ -35,6 +37,8 @@ impl Edge {
 
     /// Reads all of it; `None` if anything is wrong, which `variables` then knows.
     pub async fn read(variables: &mut Variables) -> Option<Self> {
+        // The first thing of an instance: what it does next goes by the clock.
+        crate::snapshot::read_clock().await;
         let pop = variables.read("pop_id", pop_id).await;
         let keys = |secret: &str| {
             let pop = pop.as_deref().unwrap_or_default();
@@ -43,11 +47,17 @@ impl Edge {
         let keys = variables.read("pop_secret", keys).await;
         let origin_url = variables.read("origin_url", base_url).await;
         let site = variables.read("site_url", base_url).await;
+        let pop_url = |text: &str| match text {
+            "" => Ok(String::new()),
+            text => base_url(text),
+        };
+        let pop_url = variables.read("pop_url", pop_url).await;
         let trusted_proxies = variables.read("trusted_proxies", parse_proxies).await;
         Some(Self {
             keys: keys?,
             origin_url: origin_url?,
             site: site?,
+            pop_url: pop_url?,
             trusted_proxies: trusted_proxies?,
         })
     }

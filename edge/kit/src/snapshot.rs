@@ -1,42 +1,52 @@
 //! The snapshot as this instance holds it.
 //!
-//! Invariant: while the origin is away the last snapshot is served for ever; browsing never fails
-//! for want of the origin. While it is there, a snapshot is at most a second or two old, and one
-//! instance of the PoP fetches it for all.
+//! Invariant: `never-sticky`. While the origin answers, nothing older than [`AGE_MS_MAX`] is served,
+//! and one instance of the PoP asks for all, about twice a second. While the origin is away the last
+//! snapshot is served for ever, and nobody waits: browsing never fails for want of the origin.
+//!
+//! Ages and pauses are measured by the PoP's own clock; what opens and closes goes by the origin's.
 
 mod fetch;
 mod kept;
+mod step;
+
+pub(crate) use kept::read_clock;
 
 use crate::clock;
 use crate::settings::Edge;
+use crate::tally;
+use kernel::edge_report::Level;
+use kernel::pop::PopView;
 use kernel::problem::{Problem, ProblemKind};
 use kernel::session::VerifyingKey;
 use kernel::snapshot::Snapshot;
 use kernel::time::UnixMillis;
+use kernel::token::KeyVersions;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use step::{Situation, Step, back_off_ms};
 
-/// A snapshot younger than this is served as it is.
-const FRESH_MS: i64 = 1_000;
-/// A snapshot younger than this is served while another is fetched; an older one, as after a quiet
-/// time, is worth waiting for.
-const STALE_MS: i64 = 2_000;
-/// How long to wait for a newer one before the old one will do.
-const WAIT_MS_MAX: i64 = 500;
-/// How long to wait for the very first one.
-const FIRST_WAIT_MS_MAX: i64 = 2_000;
-/// The pause between attempts to fetch.
-const BACK_OFF_MS: i64 = 1_000;
+/// The oldest that is served while the origin answers.
+pub const AGE_MS_MAX: i64 = 1_000;
 /// After this a refresh that has not reported back is given up: its request was cancelled.
-const REFRESH_MS_MAX: i64 = 4_000;
+const REFRESH_MS_MAX: i64 = 5_000;
 const LOOK_AGAIN_MS: u64 = 2;
 
 /// A snapshot to answer one request from.
 #[derive(Clone, Debug)]
 pub struct View {
     held: Arc<Held>,
-    /// How long ago the origin last said that this is current.
+    /// How long ago this was last known to be true at the origin.
     pub age_ms: i64,
+}
+
+/// What a rendering depends on: the document, and the clock as far as it changes states.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Version {
+    /// The document's entity tag.
+    pub etag: String,
+    /// How many openings and closings lie behind.
+    pub period: usize,
 }
 
 #[derive(Debug)]
@@ -45,16 +55,35 @@ struct Held {
     etag: String,
     session_key: VerifyingKey,
     revoked: BTreeSet<String>,
+    /// When sales open, in order.
+    openings: Vec<UnixMillis>,
+    /// When sales open or close, in order.
+    turns: Vec<UnixMillis>,
 }
 
 impl Held {
     fn new(snapshot: Snapshot, etag: String) -> Option<Self> {
+        let sales = || snapshot.sales.iter().map(|entry| &entry.sale);
+        let mut openings: Vec<_> = sales().map(|sale| sale.opens_at_ms).collect();
+        let closings = sales().map(|sale| sale.closes_at_ms);
+        let mut turns: Vec<_> = openings.iter().copied().chain(closings).collect();
+        openings.sort_unstable();
+        turns.sort_unstable();
         Some(Self {
+            openings,
+            turns,
             session_key: snapshot.verifying_key()?,
             revoked: snapshot.revoked_sessions.iter().cloned().collect(),
             snapshot,
             etag,
         })
+    }
+
+    /// How long ago the last sale opened, by the origin's clock.
+    fn since_opening_ms(&self, now: UnixMillis) -> Option<i64> {
+        let behind = self.openings.partition_point(|at| *at <= now);
+        let last = self.openings.get(behind.checked_sub(1)?)?;
+        Some(now.since(*last))
     }
 }
 
@@ -78,6 +107,42 @@ impl View {
         &self.held.etag
     }
 
+    /// This PoP as the origin sees it; 503 if it was revoked, or is not known there yet.
+    pub fn own_pop(&self, edge: &Edge) -> Result<&PopView, Problem> {
+        let pops = &self.held.snapshot.pops;
+        let own = pops.iter().find(|pop| pop.id == edge.keys.pop);
+        own.ok_or_else(|| {
+            let detail = "This edge takes no orders at the moment.";
+            Problem::new(ProblemKind::Unavailable, detail)
+        })
+    }
+
+    /// How many PoPs sell at the same time, this one among them.
+    pub fn live_pops(&self, edge: &Edge) -> u32 {
+        let pops = self.held.snapshot.pops.iter();
+        let live = pops
+            .filter(|pop| pop.live || pop.id == edge.keys.pop)
+            .count();
+        u32::try_from(live).unwrap_or(u32::MAX).max(1)
+    }
+
+    /// The versions of this PoP's key whose tokens count.
+    pub fn key_versions(&self, edge: &Edge) -> Result<KeyVersions, Problem> {
+        let own = self.own_pop(edge)?;
+        Ok(KeyVersions {
+            current: own.key_version,
+            oldest: own.oldest_key_version,
+        })
+    }
+
+    /// What a rendering at `now` depends on: equal versions render alike.
+    pub fn version(&self, now: UnixMillis) -> Version {
+        Version {
+            etag: self.held.etag.clone(),
+            period: self.held.turns.partition_point(|at| *at <= now),
+        }
+    }
+
     /// The key that sessions and tickets are checked with.
     pub fn session_key(&self) -> &VerifyingKey {
         &self.held.session_key
@@ -95,145 +160,90 @@ static STATE: Mutex<State> = Mutex::new(State {
     checked_at: UnixMillis(0),
     attempted_at: UnixMillis(0),
     refreshing_since: None,
+    away: false,
+    source: Level::None,
 });
 
+/// Its times are by our own clock.
 struct State {
     held: Option<Arc<Held>>,
-    /// When the origin last said that `held` is current.
+    /// When `held` was last known to be true at the origin.
     checked_at: UnixMillis,
     /// When anybody last set out to ask the origin.
     attempted_at: UnixMillis,
     refreshing_since: Option<UnixMillis>,
+    /// Whether the last attempt failed.
+    away: bool,
+    /// Where `checked_at` comes from.
+    source: Level,
 }
 
 fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+impl State {
+    fn situation(&self, now: UnixMillis, waited_ms: i64) -> Situation {
+        // A clock that was set back makes a snapshot old, not young for hours.
+        let since = |at: UnixMillis| now.since(at).abs();
+        let refreshing_ms = self.refreshing_since.map(since);
+        let held = self.held.as_ref();
+        Situation {
+            age_ms: held.map(|_| since(self.checked_at)),
+            since_opening_ms: held.and_then(|held| held.since_opening_ms(clock::now())),
+            since_attempt_ms: since(self.attempted_at),
+            refreshing_ms: refreshing_ms.filter(|ms| *ms < REFRESH_MS_MAX),
+            away: self.away,
+            waited_ms,
+        }
+    }
+
+    /// The level at which a request that `waited` was served.
+    fn level(&self, age_ms: i64, waited: bool) -> Level {
+        match (age_ms <= AGE_MS_MAX, waited) {
+            (false, _) => Level::Stale,
+            (true, false) => Level::Instance,
+            (true, true) => self.source,
+        }
+    }
+}
+
 /// The snapshot for a request that begins now; 503 only if there has never been one.
 pub async fn current(edge: &'static Edge) -> Result<View, Problem> {
-    let began = clock::now();
+    let began = clock::local();
+    let mut waited = false;
     loop {
-        let now = clock::now();
-        let (step, held, age_ms) = look(now, now.since(began));
+        let (step, found) = look(clock::local(), began, waited);
         if step.refresh {
             spin_sdk::wasip3::spawn(async move {
                 fetch::refresh(edge).await;
                 state().refreshing_since = None;
             });
         }
-        match (held, step.wait) {
-            (Some(held), false) => return Ok(View { held, age_ms }),
-            (None, false) => return Err(ProblemKind::Unavailable.into()),
-            (_, true) => clock::sleep_ms(LOOK_AGAIN_MS).await,
+        if step.wait {
+            waited = true;
+            clock::sleep_ms(LOOK_AGAIN_MS).await;
+            continue;
         }
+        let Some((view, level)) = found else {
+            tally::read(Level::None);
+            return Err(ProblemKind::Unavailable.into());
+        };
+        tally::read(level);
+        return Ok(view);
     }
 }
 
 /// Decides on the state as it is now, and takes the refresh if it is this request's to do.
-fn look(now: UnixMillis, waited_ms: i64) -> (Step, Option<Arc<Held>>, i64) {
+fn look(now: UnixMillis, began: UnixMillis, waited: bool) -> (Step, Option<(View, Level)>) {
     let mut state = state();
-    // A clock that was set back makes a snapshot old, not young for hours.
-    let age_ms = now.since(state.checked_at).abs();
-    let step = Step::next(&Situation {
-        age_ms: state.held.is_some().then_some(age_ms),
-        refreshing: state
-            .refreshing_since
-            .is_some_and(|since| now.since(since).abs() < REFRESH_MS_MAX),
-        backing_off: now.since(state.attempted_at).abs() < BACK_OFF_MS,
-        waited_ms,
-    });
+    let situation = state.situation(now, now.since(began).abs());
+    let step = Step::next(&situation);
     if step.refresh {
         state.refreshing_since = Some(now);
         state.attempted_at = now;
     }
-    (step, state.held.clone(), age_ms)
-}
-
-struct Situation {
-    age_ms: Option<i64>,
-    refreshing: bool,
-    backing_off: bool,
-    waited_ms: i64,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-struct Step {
-    /// Begin to fetch.
-    refresh: bool,
-    /// Look again a little later; otherwise take what is there.
-    wait: bool,
-}
-
-impl Step {
-    fn next(situation: &Situation) -> Self {
-        let fresh = situation.age_ms.is_some_and(|age| age < FRESH_MS);
-        let refresh = !fresh && !situation.refreshing && !situation.backing_off;
-        let wait = match situation.age_ms {
-            None => situation.waited_ms < FIRST_WAIT_MS_MAX,
-            Some(age) => {
-                let coming = situation.refreshing || refresh;
-                age >= STALE_MS && coming && situation.waited_ms < WAIT_MS_MAX
-            }
-        };
-        Self { refresh, wait }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(
-        age_ms: Option<i64>,
-        refreshing: bool,
-        backing_off: bool,
-        waited_ms: i64,
-        expected: (bool, bool),
-    ) {
-        let situation = Situation {
-            age_ms,
-            refreshing,
-            backing_off,
-            waited_ms,
-        };
-        let Step { refresh, wait } = Step::next(&situation);
-        assert_eq!(
-            (refresh, wait),
-            expected,
-            "{age_ms:?} {refreshing} {backing_off} {waited_ms}"
-        );
-    }
-
-    #[test]
-    fn a_fresh_snapshot_is_served_as_it_is() {
-        check(Some(999), false, false, 0, (false, false));
-    }
-
-    #[test]
-    fn a_stale_one_is_served_while_one_request_refreshes_it() {
-        check(Some(1_000), false, false, 0, (true, false));
-        check(Some(1_000), true, true, 0, (false, false));
-    }
-
-    #[test]
-    fn after_a_quiet_time_it_is_worth_a_short_wait() {
-        check(Some(60_000), false, false, 0, (true, true));
-        check(Some(60_000), true, true, 499, (false, true));
-        check(Some(60_000), true, true, 500, (false, false));
-    }
-
-    #[test]
-    fn while_the_origin_is_away_nobody_waits_and_one_asks_each_second() {
-        check(Some(60_000), false, true, 0, (false, false));
-        check(Some(60_000), false, false, 600, (true, false));
-    }
-
-    #[test]
-    fn the_first_snapshot_is_waited_for_and_then_missed() {
-        check(None, false, false, 0, (true, true));
-        check(None, true, true, 1_999, (false, true));
-        check(None, false, true, 1_000, (false, true));
-        check(None, true, true, 2_000, (false, false));
-    }
+    let found = state.held.clone().zip(situation.age_ms);
+    let found = found.map(|(held, age_ms)| (View { held, age_ms }, state.level(age_ms, waited)));
+    (step, found)
 }

@@ -3,11 +3,13 @@
 //! Invariant: what a shopper may do follows from signed things and from what the host itself
 //! appended, never from a header alone.
 
+mod verified;
+
 use crate::settings::Edge;
 use crate::snapshot::View;
 use kernel::client_address::client_address;
 use kernel::problem::{Problem, ProblemKind};
-use kernel::session::{BadToken, Session, session_cookie, verify_renewable};
+use kernel::session::{BadToken, Session, session_cookie};
 use kernel::time::UnixMillis;
 use spin_sdk::http::{HeaderMap, Method};
 use std::net::IpAddr;
@@ -41,7 +43,7 @@ pub fn renewable_session(
 ) -> Result<Session, Problem> {
     let signed_out = || Problem::from(ProblemKind::SignedOut);
     let text = session_text(headers).ok_or_else(signed_out)?;
-    let session = verify_renewable(view.session_key(), &text, now).map_err(|error| {
+    let session = verified::verify(view.session_key(), &text, now).map_err(|error| {
         let detail = match error {
             BadToken::Expired => "The session is over.",
             _ => "",
@@ -105,6 +107,7 @@ mod tests {
             keys: PopKeys::derive("pop-1", &"5a".repeat(32)).unwrap(),
             origin_url: "http://127.0.0.1:4000".to_owned(),
             site: "https://shop.example".to_owned(),
+            pop_url: String::new(),
             trusted_proxies: kernel::client_address::parse_proxies(trusted).unwrap(),
         }
     }
@@ -127,6 +130,7 @@ mod tests {
             generated_at_ms: NOON,
             session_key: hex::encode(key().verifying_key().to_bytes()),
             revoked_sessions: revoked.iter().map(|id| (*id).to_owned()).collect(),
+            pops: Vec::new(),
             sales: Vec::new(),
         };
         View::new(snapshot, "\"1\"".to_owned()).unwrap()

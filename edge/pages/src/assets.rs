@@ -20,7 +20,8 @@ mod embedded {
     include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 }
 
-pub use embedded::{SET, TEMPLATES};
+use embedded::ASSETS;
+use layout::assets::SET;
 
 const FOREVER: &str = "public, max-age=31536000, immutable";
 /// A page that is older than this set names another: its browser gets the file as it is now, and
@@ -28,22 +29,9 @@ const FOREVER: &str = "public, max-age=31536000, immutable";
 const NEVER: &str = "no-store";
 const A_DAY: &str = "public, max-age=86400";
 
-/// The address of a file of the set.
-pub fn address(path: &str) -> String {
-    format!("/assets/{SET}/{path}")
-}
-
-/// The addresses of the modules that the script at `path` imports, directly or through others.
-pub fn modules(path: &str) -> Vec<String> {
-    let mut entries = embedded::MODULES.iter();
-    let entry = entries.find(|(name, _)| *name == path);
-    let needed = entry.map_or(&[][..], |(_, needed)| needed);
-    needed.iter().map(|path| address(path)).collect()
-}
-
 /// The file with this name in the set.
 pub fn find(path: &str) -> Option<&'static Asset> {
-    embedded::ASSETS.iter().find(|asset| asset.path == path)
+    ASSETS.iter().find(|asset| asset.path == path)
 }
 
 /// How long a file may be kept that was asked for under the hash `set`.
@@ -106,12 +94,16 @@ mod tests {
     }
 
     #[test]
-    fn a_page_names_all_modules_of_its_script() {
-        let needed = modules("js/sale.js");
-        for module in ["js/purchase.js", "js/pow.js", "js/sha256-block.js"] {
-            assert!(needed.contains(&address(module)), "{module} of {needed:?}");
-        }
-        assert!(!needed.contains(&address("js/sale.js")));
-        assert_eq!(modules("js/unheard-of.js"), Vec::<String>::new());
+    fn every_name_in_a_page_has_its_file() {
+        let names: Vec<_> = ASSETS.iter().map(|asset| asset.path).collect();
+        assert_eq!(names, layout::assets::NAMES);
+    }
+
+    #[test]
+    fn what_pages_run_of_the_kernel_is_among_them() {
+        let asset = find("js/kernel.wasm").unwrap();
+        assert!(asset.plain.starts_with(b"\0asm"));
+        let answer = asset.answer(&HeaderMap::new(), life(SET));
+        assert_eq!(answer.headers()["content-type"], "application/wasm");
     }
 }

@@ -8,19 +8,19 @@ mod route;
 mod page;
 mod sale_view;
 mod shown;
-mod words;
 
 mod render;
 mod rendered;
 
 mod assets;
 mod encoding;
-mod headers;
-mod settings;
 
 mod site;
 
+use kernel::edge_report::Component;
+
 #[spin_sdk::http_service]
 async fn handle(request: spin_sdk::http::Request) -> kit::answer::Answer {
-    site::answer(request.method(), request.uri().path(), request.headers()).await
+    kit::tally::belongs_to(Component::Pages);
+    site::answer(request.method(), request.uri(), request.headers()).await
 }

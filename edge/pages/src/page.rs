@@ -27,6 +27,12 @@ impl Page {
             hash,
         }
     }
+
+    /// How much memory it takes.
+    pub fn bytes(&self) -> usize {
+        let gzip = self.gzip.as_ref().map_or(0, Bytes::len);
+        self.plain.len() + gzip + self.hash.len()
+    }
 }
 
 fn gzip(content: &[u8]) -> Option<Vec<u8>> {

@@ -1,12 +1,9 @@
-//! HTML from templates and views.
+//! The pages: which template, which scripts, which view.
 
-use crate::assets;
 use crate::route::Fixed;
 use crate::sale_view::SaleView;
-use minijinja::value::Value;
-use minijinja::{Environment, Error, ErrorKind, context};
-use std::collections::BTreeSet;
-use std::sync::OnceLock;
+use kernel::ids::OrderId;
+use layout::render::{Error, context, render};
 
 /// What a page of a few words says.
 #[derive(Clone, Copy, Debug)]
@@ -39,9 +36,14 @@ pub fn fixed(page: Fixed) -> Result<String, Error> {
         Fixed::SignUp => ("sign-up.html", "js/sign-up.js", ""),
         Fixed::Reset => ("reset.html", "js/reset.js", ""),
         Fixed::Orders => ("orders.html", "js/orders.js", "orders"),
-        Fixed::Order => ("order.html", "js/order.js", ""),
     };
     render(name, &[script], context! { here })
+}
+
+/// The page of an order.
+pub fn order(id: OrderId) -> Result<String, Error> {
+    let order_id = id.to_string();
+    render("order.html", &["js/order.js"], context! { order_id })
 }
 
 /// A page of a few words.
@@ -54,47 +56,6 @@ pub fn message(message: Message<'_>) -> Result<String, Error> {
     } = message;
     let view = context! { status, heading, text, retry };
     render("message.html", &[], view)
-}
-
-/// `scripts` are those of this page, besides what every page starts.
-fn render(name: &str, scripts: &[&str], view: Value) -> Result<String, Error> {
-    static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
-    let environment = ENVIRONMENT.get_or_init(|| made().unwrap_or_default());
-    let scripts = [&["js/frame.js"], scripts].concat();
-    let view = context! { scripts, ..view };
-    environment.get_template(name)?.render(view)
-}
-
-/// Every name ends in `.html`, which switches escaping on.
-fn made() -> Result<Environment<'static>, Error> {
-    let mut environment = Environment::new();
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
-    environment.add_function("asset", asset);
-    environment.add_function("modules", modules);
-    for (name, source) in assets::TEMPLATES {
-        environment.add_template(name, source)?;
-    }
-    Ok(environment)
-}
-
-fn asset(path: &str) -> Result<Value, Error> {
-    if assets::find(path).is_some() {
-        return Ok(Value::from_safe_string(assets::address(path)));
-    }
-    let kind = ErrorKind::InvalidOperation;
-    Err(Error::new(kind, format!("there is no asset {path}")))
-}
-
-/// The addresses of all modules that these scripts import, each once.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "a template hands its arguments over"
-)]
-fn modules(scripts: Vec<String>) -> Value {
-    let needed = scripts.iter().flat_map(|path| assets::modules(path));
-    let needed: BTreeSet<_> = needed.collect();
-    needed.into_iter().map(Value::from_safe_string).collect()
 }
 
 #[cfg(test)]
@@ -114,6 +75,7 @@ mod tests {
             },
             "limit_per_account": 2, "opens_at_ms": 1_000, "closes_at_ms": 9_000,
             "state": state, "remaining": remaining, "version": 1,
+            "lobby": kernel::lobby::Lobby::default(),
         });
         serde_json::from_value(json).unwrap()
     }
@@ -179,18 +141,16 @@ mod tests {
             sales(&[]).unwrap(),
             page_of(&sale_with("Console", "open", "many"), 2_000),
             super::message(message).unwrap(),
+            order(OrderId(7)).unwrap(),
         ];
-        let all = [
-            Fixed::SignIn,
-            Fixed::SignUp,
-            Fixed::Reset,
-            Fixed::Orders,
-            Fixed::Order,
-        ];
+        let all = [Fixed::SignIn, Fixed::SignUp, Fixed::Reset, Fixed::Orders];
         pages.extend(all.map(|page| fixed(page).unwrap()));
         for html in pages {
             assert!(html.contains("<title>") && html.contains("<h1"), "{html}");
-            assert!(html.contains(&assets::address("js/frame.js")), "{html}");
+            assert!(
+                html.contains(&layout::assets::address("js/frame.js")),
+                "{html}"
+            );
             for inline in [" style=", "<style", " onclick=", "<script>"] {
                 assert!(!html.contains(inline), "{inline} in {html}");
             }

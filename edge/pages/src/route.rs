@@ -12,6 +12,8 @@ pub enum Route<'a> {
     Sale(&'a str),
     /// A page that is the same for everybody at all times.
     Fixed(Fixed),
+    /// One order: a page that a script fills, or that leads on to the order where none runs.
+    Order(OrderId),
     /// What a kind of problem means: the address is its `type`.
     Problem(ProblemKind),
     /// A file under the hash of the set it belongs to.
@@ -40,8 +42,6 @@ pub enum Fixed {
     Reset,
     /// The visitor's orders.
     Orders,
-    /// One order; the script takes its id from the address.
-    Order,
 }
 
 /// The route of a path without its query.
@@ -55,9 +55,7 @@ pub fn of(path: &str) -> Route<'_> {
         (Some("sign-up"), None, _) => Route::Fixed(Fixed::SignUp),
         (Some("reset"), None, _) => Route::Fixed(Fixed::Reset),
         (Some("orders"), None, _) => Route::Fixed(Fixed::Orders),
-        (Some("orders"), Some(id), None) if id.parse::<OrderId>().is_ok() => {
-            Route::Fixed(Fixed::Order)
-        }
+        (Some("orders"), Some(id), None) => id.parse().map_or(Route::Unknown, Route::Order),
         (Some("problems"), Some(word), None) => {
             problem(word).map_or(Route::Unknown, Route::Problem)
         }
@@ -90,7 +88,7 @@ mod tests {
         check("/sign-in", Route::Fixed(Fixed::SignIn));
         check("/sign-in/x", Route::Unknown);
         check("/orders", Route::Fixed(Fixed::Orders));
-        check("/orders/7", Route::Fixed(Fixed::Order));
+        check("/orders/7", Route::Order(OrderId(7)));
         check("/orders/seven", Route::Unknown);
         check("/orders/07", Route::Unknown);
         check("/problems/sold-out", Route::Problem(ProblemKind::SoldOut));

@@ -1,11 +1,11 @@
 //! A sale as the templates read it.
 
 use crate::shown::shown;
-use crate::words;
 use kernel::money::Money;
 use kernel::order::QUANTITY_MAX;
 use kernel::time::UnixMillis;
 use kernel::wire::Sale;
+use layout::words;
 use serde::Serialize;
 
 /// How many drawings there are for items without a picture (`css/art.css`).

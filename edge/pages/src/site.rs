@@ -2,23 +2,27 @@
 
 use crate::assets;
 use crate::encoding::{Encoding, choose};
-use crate::headers;
 use crate::page::Page;
 use crate::render::{self, Message};
 use crate::rendered;
 use crate::route::{self, Fixed, Route};
 use crate::sale_view::SaleView;
-use crate::settings;
-use crate::shown::{rank, shown};
+use crate::shown::rank;
 use kernel::problem::{Problem, ProblemKind};
 use kernel::time::UnixMillis;
+use kernel::wire::CodePurpose;
 use kit::answer::{self, Answer};
+use kit::form::Form;
+use kit::rendered::with_age;
 use kit::snapshot::View;
-use spin_sdk::http::{HeaderMap, Method, StatusCode};
+use layout::finish::{self, Finish};
+use layout::{headers, page, settings, way};
+use spin_sdk::http::{HeaderMap, Method, StatusCode, Uri};
 use std::sync::Arc;
 
-/// A catalogue page is a second old at most, and better half a minute old than not there.
-const CATALOGUE: &str = "public, max-age=1, stale-while-revalidate=30";
+/// A catalogue page is a second old at most when it leaves. A cache may add a second, another one
+/// while it asks us again, and a minute if we do not answer: better that old than not there.
+const CATALOGUE: &str = "public, max-age=1, stale-while-revalidate=1, stale-if-error=60";
 /// Other pages change with a release only.
 const FIXED: &str = "public, max-age=60, stale-while-revalidate=600";
 const ROBOTS: &str = "User-agent: *\nDisallow: /api/\nDisallow: /gate/\nDisallow: /orders\n";
@@ -37,23 +41,31 @@ const NOT_READY: Message<'_> = Message {
 };
 const NOT_READY_RETRY_SECONDS: u32 = 2;
 
-type Rendered = Result<Arc<Page>, minijinja::Error>;
+type Rendered = Result<Arc<Page>, layout::render::Error>;
 
 /// The answer to any request.
-pub async fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Answer {
+pub async fn answer(method: &Method, uri: &Uri, headers: &HeaderMap) -> Answer {
     let answer = if matches!(*method, Method::GET | Method::HEAD) {
-        route(path, headers).await
+        route(uri.path(), uri.query().unwrap_or_default(), headers).await
     } else {
         answer::method_not_allowed("GET, HEAD")
     };
     headers::secure(answer, settings::checkout_origins().await)
 }
 
-async fn route(path: &str, headers: &HeaderMap) -> Answer {
+async fn route(path: &str, query: &str, headers: &HeaderMap) -> Answer {
     match route::of(path) {
         Route::Sales => catalogue(headers, |view, now| Some(list(view, now))).await,
         Route::Sale(name) => catalogue(headers, |view, now| single(name, view, now)).await,
-        Route::Fixed(page) => fixed(headers, page),
+        Route::Fixed(page) => match second_step(page, query) {
+            Some(step) => page::page(200, finish::TEMPLATE, step).await,
+            None => fixed(headers, page),
+        },
+        Route::Order(id) => {
+            // Not kept: there are as many as orders.
+            let page = render::order(id).map(|html| Arc::new(Page::new(html)));
+            html(headers, StatusCode::OK, FIXED, page)
+        }
         Route::Problem(kind) => problem(headers, kind),
         Route::Asset { set, path } => match assets::find(path) {
             Some(asset) => asset.answer(headers, assets::life(set)),
@@ -71,6 +83,19 @@ async fn route(path: &str, headers: &HeaderMap) -> Answer {
     }
 }
 
+/// The second step of a form without scripts: its address carries the ticket.
+fn second_step(page: Fixed, query: &str) -> Option<layout::render::Value> {
+    let purpose = match page {
+        Fixed::SignUp => CodePurpose::Register,
+        Fixed::Reset => CodePurpose::Reset,
+        Fixed::SignIn | Fixed::Orders => return None,
+    };
+    let query = Form::parse(query.as_bytes()).ok()?;
+    let next = query.get("next").map(|next| way::next(Some(next)));
+    let finish = Finish::new(purpose, query.get("ticket")?, next)?;
+    Some(finish.view())
+}
+
 /// A page made from the snapshot; `None` if the snapshot has nothing of that name.
 async fn catalogue(
     headers: &HeaderMap,
@@ -84,8 +109,7 @@ async fn catalogue(
         Some(page) => html(headers, StatusCode::OK, CATALOGUE, page),
         None => not_found(headers),
     };
-    let age_seconds = view.age_ms.max(0) / 1_000;
-    answer::with_header(answer, "age", &age_seconds.to_string())
+    with_age(answer, &view)
 }
 
 async fn current() -> Result<View, Problem> {
@@ -94,16 +118,10 @@ async fn current() -> Result<View, Problem> {
 }
 
 fn list(view: &View, now: UnixMillis) -> Rendered {
-    let mut sales: Vec<_> = view
-        .snapshot()
-        .sales
-        .iter()
-        .map(|entry| &entry.sale)
-        .collect();
-    sales.sort_by_key(|sale| (rank(sale, now), sale.opens_at_ms));
-    let states: Vec<_> = sales.iter().map(|sale| shown(sale, now)).collect();
-    let version = format!("{} {}", view.etag(), states.join(" "));
-    rendered::page("/", &version, || {
+    rendered::page("/", &view.version(now), || {
+        let entries = view.snapshot().sales.iter();
+        let mut sales: Vec<_> = entries.map(|entry| &entry.sale).collect();
+        sales.sort_by_key(|sale| (rank(sale, now), sale.opens_at_ms));
         let views: Vec<_> = sales.iter().map(|sale| SaleView::new(sale, now)).collect();
         render::sales(&views)
     })
@@ -111,16 +129,15 @@ fn list(view: &View, now: UnixMillis) -> Rendered {
 
 fn single(name: &str, view: &View, now: UnixMillis) -> Option<Rendered> {
     let sale = &view.snapshot().sale(name)?.sale;
-    let version = format!("{} {}", view.etag(), shown(sale, now));
     Some(rendered::page(
         &format!("/sales/{}", sale.id),
-        &version,
+        &view.version(now),
         || render::sale(&SaleView::new(sale, now)),
     ))
 }
 
 fn fixed(headers: &HeaderMap, page: Fixed) -> Answer {
-    let page = rendered::page(&format!("{page:?}"), "", || render::fixed(page));
+    let page = rendered::fixed(&format!("{page:?}"), || render::fixed(page));
     html(headers, StatusCode::OK, FIXED, page)
 }
 
@@ -131,12 +148,14 @@ fn problem(headers: &HeaderMap, kind: ProblemKind) -> Answer {
         text: "This is how the shop says so to programs; the documentation of its API has more.",
         retry: false,
     };
-    let page = rendered::page(kind.word(), "problem", || render::message(message));
+    let page = rendered::fixed(&format!("problem {}", kind.word()), || {
+        render::message(message)
+    });
     html(headers, StatusCode::OK, FIXED, page)
 }
 
 fn not_found(headers: &HeaderMap) -> Answer {
-    let page = rendered::page("not found", "", || render::message(NOT_FOUND));
+    let page = rendered::fixed("not found", || render::message(NOT_FOUND));
     // What is missing may be published the next second.
     html(headers, StatusCode::NOT_FOUND, "public, max-age=1", page)
 }
@@ -145,7 +164,7 @@ fn not_found(headers: &HeaderMap) -> Answer {
 fn not_ready(headers: &HeaderMap, problem: &Problem) -> Answer {
     let seconds = problem.retry_after_seconds.unwrap_or_default();
     let seconds = seconds.max(NOT_READY_RETRY_SECONDS);
-    let page = rendered::page("not ready", "", || render::message(NOT_READY));
+    let page = rendered::fixed("not ready", || render::message(NOT_READY));
     let answer = html(headers, StatusCode::SERVICE_UNAVAILABLE, "no-store", page);
     answer::with_header(answer, "retry-after", &seconds.to_string())
 }

@@ -9,26 +9,49 @@ mod settings;
 
 mod public;
 
+mod received;
+
+mod elsewhere;
+mod pace;
 mod passes;
 
 mod forward;
 
+mod forms;
+
+use kernel::edge_report::Component;
 use kernel::problem::{Problem, ProblemKind};
-use kit::answer;
+use kit::accept::wants_page;
+use kit::answer::{self, Answer};
 use kit::visitor;
+use received::Received;
 use routes::Route;
 use settings::Relay;
-use spin_sdk::http::{BoxBody, Request, Response, box_body};
+use spin_sdk::http::{IntoResponse, Request};
+use spin_sdk::wasip3::http::types::{ErrorCode, Response};
 
 #[spin_sdk::http_service]
-async fn handle(request: Request) -> Response<BoxBody> {
+async fn handle(request: Request) -> Result<Response, ErrorCode> {
+    kit::tally::belongs_to(Component::Relay);
+    let (method, headers) = (request.method(), request.headers());
+    if wants_page(method, headers) && forms::is_page(method.as_str(), request.uri().path()) {
+        return forms::answer(request).await.into_response();
+    }
     match route(request).await {
-        Ok(response) => response,
-        Err(problem) => answer::problem(&problem).map(box_body),
+        Ok(Reply::Here(answer)) => answer.into_response(),
+        Ok(Reply::Origin(response)) => Ok(response),
+        Err(problem) => answer::problem(&problem).into_response(),
     }
 }
 
-async fn route(request: Request) -> Result<Response<BoxBody>, Problem> {
+enum Reply {
+    /// Answered at the edge.
+    Here(Answer),
+    /// The origin's answer, its body still on the way.
+    Origin(Response),
+}
+
+async fn route(request: Request) -> Result<Reply, Problem> {
     let relay = Relay::get().await?;
     let path = request.uri().path().to_owned();
     let answer = match Route::of(request.method().as_str(), &path) {
@@ -37,10 +60,17 @@ async fn route(request: Request) -> Result<Response<BoxBody>, Problem> {
         Route::Sale(sale) => public::sale(relay, request.headers(), sale).await?,
         Route::Forward(pass) => {
             visitor::check_site(&relay.edge, request.method(), request.headers())?;
-            return forward::forward(relay, request, pass).await;
+            let received = Received::read(relay, request).await?;
+            if let Some(answer) = elsewhere::order(relay, pass, &received).await? {
+                return Ok(Reply::Here(answer));
+            }
+            passes::check(relay, pass, &received).await?;
+            return forward::send(relay, pass, &received)
+                .await
+                .map(Reply::Origin);
         }
         Route::OtherMethod(allow) => answer::method_not_allowed(allow),
         Route::Unknown => return Err(ProblemKind::UnknownPath.into()),
     };
-    Ok(answer.map(box_body))
+    Ok(Reply::Here(answer))
 }

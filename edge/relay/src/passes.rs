@@ -3,6 +3,8 @@
 //! Invariant: everything is checked here before the origin hears of the request, and by the origin
 //! once more; what is spent here is spent only for a request that is otherwise right.
 
+use crate::pace;
+use crate::received::Received;
 use crate::routes::Pass;
 use crate::settings::Relay;
 use kernel::challenge::Purpose;
@@ -15,60 +17,44 @@ use kit::body::json;
 use kit::snapshot::View;
 use kit::{challenge, clock, snapshot, visitor};
 use spin_sdk::http::HeaderMap;
-use std::net::IpAddr;
-
-/// How long a request with a token that is not valid yet is held, in milliseconds.
-const EARLY_MS_MAX: i64 = 2_000;
-
-/// What is known of a request that is to be forwarded.
-pub(crate) struct Shown<'a> {
-    /// Method and path.
-    pub(crate) path: &'a str,
-    /// Its headers.
-    pub(crate) headers: &'a HeaderMap,
-    /// Its body.
-    pub(crate) body: &'a [u8],
-    /// Where it came from.
-    pub(crate) client: IpAddr,
-}
 
 /// Lets the request pass, or says what it lacks.
 pub(crate) async fn check(
     relay: &'static Relay,
     pass: Pass,
-    shown: &Shown<'_>,
+    received: &Received,
 ) -> Result<(), Problem> {
     if let Pass::Challenge(purpose) = pass {
-        let answer = challenge_of(purpose, shown)?;
+        let answer = challenge_of(purpose, received)?;
         let (edge, store) = (&relay.edge, &relay.store);
-        return challenge::spend(edge, store, &answer, purpose, shown.client).await;
+        return challenge::spend(edge, store, &answer, purpose, received.client).await;
     }
     let view = snapshot::current(&relay.edge).await?;
     let now = clock::now();
     match pass {
         Pass::Challenge(_) => Ok(()),
-        Pass::Ticket => ticket(&view, shown, now),
-        Pass::Session => visitor::session(shown.headers, &view, now).map(drop),
-        Pass::Renewable => visitor::renewable_session(shown.headers, &view, now).map(drop),
+        Pass::Ticket => ticket(&view, received, now),
+        Pass::Session => visitor::session(&received.headers, &view, now).map(drop),
+        Pass::Renewable => visitor::renewable_session(&received.headers, &view, now).map(drop),
         Pass::Token => {
-            let token = token(relay, &view, shown, now)?;
-            in_time(&token, now).await
+            let token = token(relay, &view, received, now)?;
+            pace::admit(relay, &token).await
         }
     }
 }
 
-fn challenge_of(purpose: Purpose, shown: &Shown<'_>) -> Result<String, Problem> {
+fn challenge_of(purpose: Purpose, received: &Received) -> Result<String, Problem> {
     Ok(match purpose {
-        Purpose::Code => json::<CodeRequest>(shown.headers, shown.body)?.challenge,
-        _ => json::<SignIn>(shown.headers, shown.body)?.challenge,
+        Purpose::Code => json::<CodeRequest>(&received.headers, &received.body)?.challenge,
+        _ => json::<SignIn>(&received.headers, &received.body)?.challenge,
     })
 }
 
-fn ticket(view: &View, shown: &Shown<'_>, now: UnixMillis) -> Result<(), Problem> {
-    let text = if shown.path == "/api/accounts" {
-        json::<Registration>(shown.headers, shown.body)?.ticket
+fn ticket(view: &View, received: &Received, now: UnixMillis) -> Result<(), Problem> {
+    let text = if received.uri.path() == "/api/accounts" {
+        json::<Registration>(&received.headers, &received.body)?.ticket
     } else {
-        json::<PasswordReset>(shown.headers, shown.body)?.ticket
+        json::<PasswordReset>(&received.headers, &received.body)?.ticket
     };
     let checked = session::verify_ticket(view.session_key(), &text, now);
     checked.map(drop).map_err(|error| match error {
@@ -80,15 +66,16 @@ fn ticket(view: &View, shown: &Shown<'_>, now: UnixMillis) -> Result<(), Problem
 fn token(
     relay: &Relay,
     view: &View,
-    shown: &Shown<'_>,
+    received: &Received,
     now: UnixMillis,
 ) -> Result<PurchaseToken, Problem> {
-    let session = visitor::session(shown.headers, view, now)?;
-    let text = bearer(shown.headers).ok_or(ProblemKind::TokenMissing)?;
+    let session = visitor::session(&received.headers, view, now)?;
+    let text = bearer(&received.headers).ok_or(ProblemKind::TokenMissing)?;
     let invalid = |detail: String| Problem::new(ProblemKind::TokenInvalid, detail);
-    let token = verify(&relay.edge.keys, text, now);
+    let versions = view.key_versions(&relay.edge)?;
+    let token = verify(&relay.edge.keys, versions, text, now);
     let token = token.map_err(|error| invalid(format!("The token is {}.", reason(&error))))?;
-    let order: OrderRequest = json(shown.headers, shown.body)?;
+    let order: OrderRequest = json(&received.headers, &received.body)?;
     if token.account != session.account {
         return Err(invalid("The token is another account's.".to_owned()));
     }
@@ -112,20 +99,6 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     let only = values.next().is_none();
     (only && scheme.eq_ignore_ascii_case("bearer")).then(|| token.trim())
-}
-
-/// Holds what comes a little early, so that a page may send when its own clock says so.
-async fn in_time(token: &PurchaseToken, now: UnixMillis) -> Result<(), Problem> {
-    let wait_ms = token.not_before.since(now);
-    if wait_ms > EARLY_MS_MAX {
-        let seconds = u32::try_from(wait_ms.saturating_add(999) / 1_000).unwrap_or(u32::MAX);
-        let detail = format!("It is valid from {} on.", token.not_before.0);
-        return Err(Problem::new(ProblemKind::TokenEarly, detail).retry_after(seconds));
-    }
-    if let Ok(wait_ms @ 1..) = u64::try_from(wait_ms) {
-        clock::sleep_ms(wait_ms).await;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -62,7 +62,9 @@ impl<'a> Route<'a> {
                 "POST" => Self::Forward(Pass::Token),
                 _ => Self::OtherMethod("GET, POST"),
             },
-            ["orders", order] if id(order) => get(method, Pass::Session),
+            ["orders", order] | ["orders", order, "events"] if id(order) => {
+                get(method, Pass::Session)
+            }
             ["orders", order, "payment" | "cancel"] if id(order) => post(method, Pass::Session),
             _ => Self::Unknown,
         }
@@ -116,6 +118,7 @@ mod tests {
         check("POST", "/api/orders", Pass::Token);
         check("GET", "/api/orders", Pass::Session);
         check("GET", "/api/orders/5", Pass::Session);
+        check("GET", "/api/orders/5/events", Pass::Session);
         check("POST", "/api/orders/5/payment", Pass::Session);
         check("POST", "/api/orders/5/cancel", Pass::Session);
     }
@@ -144,6 +147,8 @@ mod tests {
             "/api/orders/%35",
             "/api/orders/05",
             "/api/orders/new",
+            "/api/orders/5/events/",
+            "/api/orders/new/events",
             "/api/orders/5/refund",
             "/api/accounts/5",
             "/API/orders",

@@ -6,7 +6,7 @@ use super::outage;
 use crate::accounts::AccountError;
 use crate::orders::{PlaceError, StatusError};
 use crate::payments::PayError;
-use crate::sales::{LeaseError, SnapshotError};
+use crate::sales::{LeaseError, ReportError, SnapshotError};
 use crate::stock::Held;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -51,7 +51,7 @@ impl From<ProblemKind> for Failure {
 }
 
 /// A part of us is away: logged with its causes, answered with 503.
-fn unavailable(error: &(dyn Error + 'static)) -> Failure {
+pub(super) fn unavailable(error: &(dyn Error + 'static)) -> Failure {
     outage::log(error);
     let detail = "A part of the shop does not answer. Nothing is lost; please try again.";
     Failure(Problem::new(ProblemKind::Unavailable, detail).retry_after(outage::retry_after()))
@@ -103,7 +103,18 @@ impl From<crate::ledger::LedgerError> for Failure {
 impl From<LeaseError> for Failure {
     fn from(error: LeaseError) -> Self {
         match error {
+            LeaseError::Malformed(what) => Self(Problem::new(ProblemKind::Malformed, what)),
             LeaseError::Invalid(what) => Self(Problem::new(ProblemKind::InvalidField, what)),
+            other => unavailable(&other),
+        }
+    }
+}
+
+impl From<ReportError> for Failure {
+    fn from(error: ReportError) -> Self {
+        match error {
+            ReportError::Invalid(what) => Self(Problem::new(ProblemKind::Malformed, what)),
+            ReportError::UnknownSale => ProblemKind::UnknownSale.into(),
             other => unavailable(&other),
         }
     }

@@ -3,7 +3,7 @@
 //! Invariant: every route lies behind the PoP's signature, the unknown ones too.
 
 use super::answer::Failure;
-use super::{Shared, accounts, internal, orders, payments, pop, trace};
+use super::{Shared, accounts, events, internal, orders, payments, pop, trace};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -15,6 +15,8 @@ pub(super) fn routes(origin: Shared) -> Router {
     Router::new()
         .route("/internal/snapshot", get(internal::snapshot))
         .route("/internal/leases", post(internal::leases))
+        .route("/internal/lobbies", post(internal::lobbies))
+        .route("/internal/slots/{id}", get(internal::slot))
         .route("/api/accounts/codes", post(accounts::send_code))
         .route("/api/accounts", post(accounts::register))
         .route("/api/accounts/password", post(accounts::reset_password))
@@ -26,6 +28,7 @@ pub(super) fn routes(origin: Shared) -> Router {
         )
         .route("/api/orders", get(orders::list).post(orders::place))
         .route("/api/orders/{id}", get(orders::show))
+        .route("/api/orders/{id}/events", get(events::events))
         .route("/api/orders/{id}/cancel", post(orders::cancel))
         .route("/api/orders/{id}/payment", post(payments::start))
         .fallback(async || Failure::from(ProblemKind::UnknownPath))

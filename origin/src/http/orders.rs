@@ -28,14 +28,14 @@ const PAGE_DEFAULT: u32 = 20;
 /// `POST /api/orders`.
 pub(super) async fn place(
     State(origin): State<Shared>,
-    Pop(pop): Pop,
+    Pop(pop, versions): Pop,
     SignedIn(session): SignedIn,
     headers: HeaderMap,
     Json(request): Json<OrderRequest>,
 ) -> Answer<Response> {
     let now = crate::now();
     let text = bearer(&headers).ok_or(ProblemKind::TokenMissing)?;
-    let token = token::verify(&pop, text, now).map_err(|error| invalid(&error))?;
+    let token = token::verify(&pop, versions, text, now).map_err(|error| invalid(&error))?;
     if token.account != session.account || token.sale != request.sale_id {
         return Err(Problem::new(
             ProblemKind::TokenInvalid,
@@ -149,7 +149,8 @@ pub(super) async fn cancel(
     }
 }
 
-async fn find(origin: &Origin, id: &str, account: AccountId) -> Answer<Order> {
+/// An order of this account, or 404.
+pub(super) async fn find(origin: &Origin, id: &str, account: AccountId) -> Answer<Order> {
     let id: OrderId = id.parse().map_err(|_| ProblemKind::UnknownOrder)?;
     let order = orders::show(&origin.stores, &origin.prices, id, account).await?;
     order.ok_or_else(|| ProblemKind::UnknownOrder.into())

@@ -1,10 +1,12 @@
 //! Checks the signature of the PoP that forwards a request.
 //!
-//! Invariant: what passes here was signed by a PoP we know, body and all, within 30 s.
+//! Invariant: what passes here was signed by a PoP we know and have not revoked, body and all, within
+//! 30 s.
 
 use super::answer::{Answer, Failure, overloaded};
 use super::{Shared, body};
 use crate::ops::metrics::METRICS;
+use crate::pops::PopError;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header, request::Parts};
@@ -16,15 +18,16 @@ use kernel::pop_signature::{
 };
 use kernel::problem::{Problem, ProblemKind};
 use kernel::time::UnixMillis;
+use kernel::token::KeyVersions;
 use std::time::Duration;
 use tokio::time::timeout;
 
 /// How long a request may take before it is given up; the relay waits 10 s.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// The PoP that signed this request.
+/// The PoP that signed this request, and which versions of its keys count.
 #[derive(Clone, Debug)]
-pub(super) struct Pop(pub(super) PopKeys);
+pub(super) struct Pop(pub(super) PopKeys, pub(super) KeyVersions);
 
 impl<S: Sync> axum::extract::FromRequestParts<S> for Pop {
     type Rejection = Failure;
@@ -64,9 +67,11 @@ pub(super) async fn authenticate(
 
 /// The first two parts of a path: few enough to be a metric's label.
 fn route_of(path: &str) -> &'static str {
-    const ROUTES: [&str; 6] = [
+    const ROUTES: [&str; 8] = [
         "/internal/snapshot",
         "/internal/leases",
+        "/internal/lobbies",
+        "/internal/slots",
         "/api/accounts",
         "/api/session",
         "/api/orders",
@@ -80,8 +85,7 @@ fn route_of(path: &str) -> &'static str {
 
 async fn checked(origin: &Shared, request: Request) -> Answer<Request> {
     let (mut parts, request_body) = request.into_parts();
-    let keys = origin.http.pops.get(text(&parts.headers, POP_HEADER)?);
-    let keys = keys.ok_or_else(|| Failure::from(ProblemKind::UnknownPop))?;
+    let keys = origin.pops.keys(text(&parts.headers, POP_HEADER)?)?;
     let rebuilt = Request::from_parts(parts.clone(), request_body);
     let bytes = body::read(rebuilt, origin).await?;
     let refuse = |why: &str| Failure(Problem::new(ProblemKind::UnknownPop, why));
@@ -97,9 +101,23 @@ async fn checked(origin: &Shared, request: Request) -> Answer<Request> {
     };
     let signature = text(&parts.headers, SIGNATURE_HEADER)?;
     verify(keys, &signed, signature, crate::now()).map_err(|error| refuse(&error.to_string()))?;
-    let pop = Pop(keys.clone());
+    let versions = origin.pops.admit(&origin.stores.ledger, &keys.pop).await?;
+    let pop = Pop(keys.clone(), versions);
     parts.extensions.insert(pop);
     Ok(Request::from_parts(parts, Body::from(bytes)))
+}
+
+impl From<PopError> for Failure {
+    fn from(error: PopError) -> Self {
+        match error {
+            PopError::Unknown => ProblemKind::UnknownPop.into(),
+            PopError::Revoked => Self(Problem::new(
+                ProblemKind::UnknownPop,
+                "This edge is revoked.",
+            )),
+            other => super::answer::unavailable(&other),
+        }
+    }
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Answer<&'a str> {

@@ -1,12 +1,16 @@
 //! Leases of slots.
 //!
 //! Invariant: slots outstanding, over all PoPs, stay within quota × units left; the sale's row is
-//! held while they are counted, so that two PoPs never count the same room.
+//! held while they are counted, so that two PoPs never count the same room. Scarce slots go to the
+//! lowest waiting places.
 
-use super::{Ledger, Result, must_touch, retry};
+use super::{Ledger, Result, corrupt, must_touch, retry, waiting};
 use kernel::ids::{LeaseId, OrderId, SaleId};
-use kernel::lease::{LEASE_LIFE_SECONDS, grantable};
+use kernel::lease::{
+    LEASE_LIFE_SECONDS, LEASE_SLOTS_MAX, ReturnedLease, SlotView, fair_share, grantable,
+};
 use kernel::time::UnixMillis;
+use sqlx::MySqlConnection;
 
 /// What a PoP asks for.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +23,10 @@ pub struct Wanted<'a> {
     pub generation: &'a str,
     /// How many slots at most.
     pub slots: u32,
+    /// The lowest places that wait there, ascending.
+    pub waiting: &'a [u64],
+    /// A former lease of which slots are left.
+    pub returned: Option<ReturnedLease>,
 }
 
 /// What it gets.
@@ -26,7 +34,8 @@ pub struct Wanted<'a> {
 pub enum Granted {
     /// So many slots, until then by the database's clock.
     Slots(u32, UnixMillis),
-    /// Nothing now; the quota is used up, or the sale is not published.
+    /// Nothing now; the quota is used up, lower places wait elsewhere, or the sale is not published,
+    /// or not drawn, or the PoP is revoked.
     Nothing,
     /// Nothing: no unit is left.
     SoldOut,
@@ -51,6 +60,15 @@ pub struct Slot {
     pub over: bool,
 }
 
+/// A slot, and the order that it became.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlotOrder {
+    /// The sale.
+    pub sale: SaleId,
+    /// As its PoP sees it.
+    pub view: SlotView,
+}
+
 impl LeaseRow {
     /// Whether the lease holds this slot and lives at `now`.
     pub fn admits(&self, slot: OrderId, now: UnixMillis) -> bool {
@@ -61,7 +79,7 @@ impl LeaseRow {
 
 impl Ledger {
     /// Lends slots, named by `lease` and starting at `first_slot`. Leases of the PoP's former
-    /// stores are dropped.
+    /// stores are dropped, and what it gives back flows back first.
     pub async fn grant_lease(
         &self,
         lease: LeaseId,
@@ -79,7 +97,7 @@ impl Ledger {
     ) -> Result<Granted> {
         let mut transaction = self.begin().await?;
         let sale = sqlx::query!(
-            r#"SELECT total, reserved, sold, quota, phase,
+            r#"SELECT total, reserved, sold, quota, phase, drawn_at_ms,
                       CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) AS "now_ms!: i64"
                FROM sales WHERE id = ? FOR UPDATE"#,
             wanted.sale.0
@@ -88,6 +106,12 @@ impl Ledger {
             return Ok(Granted::Nothing);
         };
         let now = UnixMillis(sale.now_ms);
+        if is_revoked(&mut transaction, wanted.pop).await? {
+            return Ok(Granted::Nothing);
+        }
+        if let Some(returned) = wanted.returned {
+            give_back(&mut transaction, wanted, returned, now).await?;
+        }
         sqlx::query!(
             "UPDATE leases SET revoked = TRUE
              WHERE sale_id = ? AND ends_at_ms > ? AND pop = ? AND generation <> ?",
@@ -117,15 +141,13 @@ impl Ledger {
         .await?;
 
         let available = sale.total - sale.reserved - sale.sold;
-        let slots = match sale.phase.as_str() {
-            "published" => grantable(
-                wanted.slots,
-                sale.quota,
-                available,
-                lent.saturating_sub(spent),
-            ),
-            _ => 0,
+        let outstanding = lent.saturating_sub(spent);
+        let room = if sale.phase == "published" && sale.drawn_at_ms.is_some() {
+            grantable(LEASE_SLOTS_MAX, sale.quota, available, outstanding)
+        } else {
+            0
         };
+        let slots = share(&mut transaction, wanted, room, now).await?;
         let ends_at = now.plus_seconds(LEASE_LIFE_SECONDS);
         if slots > 0 {
             let inserted = sqlx::query!(
@@ -169,6 +191,31 @@ impl Ledger {
         }))
     }
 
+    /// What became of a slot of this PoP's; `None` if it has no such slot.
+    pub async fn slot_of(&self, id: OrderId, pop: &str) -> Result<Option<SlotOrder>> {
+        let row = sqlx::query!(
+            r#"SELECT lent.sale_id, lent.pop, lent.first_slot, lent.slots,
+                      orders.state AS "state?", orders.reason
+               FROM (SELECT sale_id, pop, first_slot, slots FROM leases
+                     WHERE first_slot <= ? ORDER BY first_slot DESC LIMIT 1) AS lent
+               LEFT JOIN orders ON orders.id = ?"#,
+            id.0,
+            id.0
+        );
+        let row = row.fetch_optional(&mut *self.connection().await?).await?;
+        let held = row.filter(|row| id.0 - row.first_slot < u64::from(row.slots) && row.pop == pop);
+        let Some(row) = held else { return Ok(None) };
+        let state = row.state.map(|word| word.parse().map_err(corrupt));
+        let reason = row.reason.as_deref().map(super::orders::refusal);
+        Ok(Some(SlotOrder {
+            sale: SaleId(row.sale_id),
+            view: SlotView {
+                state: state.transpose()?,
+                reason: reason.transpose()?,
+            },
+        }))
+    }
+
     /// The slot of this id, if there is one: the order of this id may be in the queue.
     pub async fn slot(&self, id: OrderId) -> Result<Option<Slot>> {
         let lease = sqlx::query!(
@@ -187,4 +234,58 @@ impl Ledger {
                 over: lease.over,
             }))
     }
+}
+
+/// A PoP that no origin has heard of is not revoked.
+async fn is_revoked(connection: &mut MySqlConnection, pop: &str) -> Result<bool> {
+    let revoked = sqlx::query_scalar!(
+        r#"SELECT revoked AS "revoked!: bool" FROM pops WHERE id = ?"#,
+        pop
+    );
+    Ok(revoked.fetch_optional(connection).await?.unwrap_or(false))
+}
+
+/// Shortens a lease of this PoP's to what was handed out of it, or spent.
+async fn give_back(
+    connection: &mut MySqlConnection,
+    wanted: Wanted<'_>,
+    returned: ReturnedLease,
+    now: UnixMillis,
+) -> Result<()> {
+    let last_spent = sqlx::query_scalar!(
+        r#"SELECT MAX(id) AS "last: u64" FROM orders WHERE lease_id = ?"#,
+        returned.lease_id.0
+    );
+    let last_spent = last_spent.fetch_one(&mut *connection).await?.unwrap_or(0);
+    sqlx::query!(
+        "UPDATE leases
+         SET slots = LEAST(slots, GREATEST(?, IF(? < first_slot, 0, ? - first_slot + 1)))
+         WHERE id = ? AND sale_id = ? AND pop = ? AND NOT revoked AND ends_at_ms > ?",
+        returned.handed_out,
+        last_spent,
+        last_spent,
+        returned.lease_id.0,
+        wanted.sale.0,
+        wanted.pop,
+        now.0
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The PoP's share of `room`; what waits there from now on is noted.
+async fn share(
+    connection: &mut MySqlConnection,
+    wanted: Wanted<'_>,
+    room: u32,
+    now: UnixMillis,
+) -> Result<u32> {
+    let Wanted { sale, pop, .. } = wanted;
+    let others = waiting::others(connection, sale, pop, now).await?;
+    let slots = fair_share(room, wanted.slots, wanted.waiting, &others);
+    let served = usize::try_from(slots).unwrap_or(usize::MAX);
+    let still = wanted.waiting.get(served..).unwrap_or_default();
+    waiting::note(connection, sale, pop, still, now).await?;
+    Ok(slots)
 }

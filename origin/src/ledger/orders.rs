@@ -101,7 +101,7 @@ impl TryFrom<RawOrder> for OrderRow {
     }
 }
 
-fn refusal(word: &str) -> Result<Refusal> {
+pub(super) fn refusal(word: &str) -> Result<Refusal> {
     [Refusal::SoldOut, Refusal::OverLimit, Refusal::TryAgain]
         .into_iter()
         .find(|refusal| refusal.as_str() == word)
@@ -158,6 +158,23 @@ impl Ledger {
             .into_iter()
             .map(OrderRow::try_from)
             .collect()
+    }
+
+    /// The versions of those of these orders that have a row.
+    pub async fn versions_among(&self, ids: &[OrderId]) -> Result<Vec<(OrderId, u64)>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut query = sqlx::QueryBuilder::new("SELECT id, version FROM orders WHERE id IN ");
+        super::rows::push_ids(&mut query, ids.iter().map(|id| id.0));
+        let rows: Vec<(u64, u64)> = query
+            .build_query_as()
+            .fetch_all(&mut *self.connection().await?)
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(id, version)| (OrderId(id), version))
+            .collect())
     }
 
     /// Which of these orders have a row.

@@ -2,10 +2,12 @@
 //!
 //! Invariant: what is published is frozen; only counters, phase, epoch and version change.
 
+use super::draw::{DrawRow, Seed};
 use super::items::ItemRow;
 use super::rows::{Entry, enter};
 use super::{Ledger, LedgerError, Result, corrupt, must_touch, retry};
 use kernel::ids::{ItemId, SaleId};
+use kernel::lobby::{Beacon, Lobby};
 use kernel::money::{Currency, Money};
 use kernel::sale::Phase;
 use kernel::time::UnixMillis;
@@ -35,6 +37,8 @@ pub struct NewSale {
     pub rate_per_second: u32,
     /// How long an order can be paid.
     pub payment_seconds: u32,
+    /// Whether a round of the public beacon is mixed into the draw.
+    pub with_beacon: bool,
 }
 
 /// A sale as stored.
@@ -52,6 +56,8 @@ pub struct SaleRow {
     pub epoch: u64,
     /// Grows with every change.
     pub version: u64,
+    /// The draw of its places.
+    pub draw: DrawRow,
 }
 
 impl SaleRow {
@@ -82,16 +88,25 @@ pub(super) struct RawSale {
     payment_seconds: u32,
     epoch: u64,
     version: u64,
+    with_beacon: bool,
+    lobby_seed: Vec<u8>,
+    beacon_round: Option<u64>,
+    beacon_due_at_ms: Option<i64>,
+    beacon_value: Option<Vec<u8>>,
+    frozen_at_ms: Option<i64>,
+    drawn_at_ms: Option<i64>,
 }
 
 macro_rules! select_sales {
     ($tail:literal $(, $argument:expr)*) => {
         sqlx::query_as!(
             RawSale,
-            "SELECT id, item_id, slug, phase, price_minor, currency, total, reserved, sold,
-                    limit_per_account, opens_at_ms, closes_at_ms, quota, rate_per_second,
-                    payment_seconds, epoch, version
-             FROM sales " + $tail
+            r#"SELECT id, item_id, slug, phase, price_minor, currency, total, reserved, sold,
+                      limit_per_account, opens_at_ms, closes_at_ms, quota, rate_per_second,
+                      payment_seconds, epoch, version, with_beacon AS "with_beacon!: bool",
+                      lobby_seed, beacon_round, beacon_due_at_ms, beacon_value, frozen_at_ms,
+                      drawn_at_ms
+               FROM sales "# + $tail
             $(, $argument)*
         )
     };
@@ -101,6 +116,20 @@ impl TryFrom<RawSale> for SaleRow {
     type Error = LedgerError;
 
     fn try_from(raw: RawSale) -> Result<Self> {
+        let seed = raw.lobby_seed.try_into();
+        let seed = seed.map_err(|_| corrupt("a seed that has not 32 bytes"))?;
+        let beacon = raw.beacon_round.zip(raw.beacon_due_at_ms);
+        let beacon = beacon.map(|(round, due_at_ms)| Beacon {
+            round,
+            due_at_ms: UnixMillis(due_at_ms),
+            value: raw.beacon_value.map(hex::encode),
+        });
+        let draw = DrawRow {
+            seed: Seed(seed),
+            beacon,
+            frozen_at: raw.frozen_at_ms.map(UnixMillis),
+            drawn_at: raw.drawn_at_ms.map(UnixMillis),
+        };
         Ok(Self {
             sale: NewSale {
                 id: SaleId(raw.id),
@@ -114,12 +143,14 @@ impl TryFrom<RawSale> for SaleRow {
                 quota: raw.quota,
                 rate_per_second: raw.rate_per_second,
                 payment_seconds: raw.payment_seconds,
+                with_beacon: raw.with_beacon,
             },
             phase: raw.phase.parse().map_err(corrupt)?,
             reserved: raw.reserved,
             sold: raw.sold,
             epoch: raw.epoch,
             version: raw.version,
+            draw,
         })
     }
 }
@@ -133,9 +164,9 @@ pub(super) fn money(amount_minor: i64, currency: &str) -> Result<Money> {
 }
 
 impl Ledger {
-    /// The items of all sales that the snapshot shows, and their sales: published ones that did
+    /// All sales that the snapshot shows, each with its item and its lobby: published ones that did
     /// not close more than `closed_for_ms` ago.
-    pub async fn catalogue(&self, closed_for_ms: i64) -> Result<Vec<(ItemRow, SaleRow)>> {
+    pub async fn catalogue(&self, closed_for_ms: i64) -> Result<Vec<(ItemRow, SaleRow, Lobby)>> {
         let sales = select_sales!(
             "WHERE phase <> 'draft'
                AND closes_at_ms > CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) - ?
@@ -144,21 +175,29 @@ impl Ledger {
         );
         let sales = sales.fetch_all(&mut *self.connection().await?).await?;
         let items = self.items(sales.iter().map(|sale| sale.item_id)).await?;
+        let ids: Vec<u64> = sales.iter().map(|sale| sale.id).collect();
+        let arrivals = self.arrivals(&ids).await?;
+        let mut pops = self.draw_pops(&ids).await?;
         let with_item = |raw: RawSale| {
             let item = items.get(&ItemId(raw.item_id));
             let item = item.ok_or_else(|| corrupt("a sale without its item"))?;
-            Ok((item.clone(), SaleRow::try_from(raw)?))
+            let waiting = arrivals.get(&raw.id).copied().unwrap_or(0);
+            let pops = pops.remove(&raw.id).unwrap_or_default();
+            let row = SaleRow::try_from(raw)?;
+            let lobby = row.draw.public(waiting, pops);
+            Ok((item.clone(), row, lobby))
         };
         sales.into_iter().map(with_item).collect()
     }
 
-    /// Makes a sale, as a draft; false if the slug is taken.
-    pub async fn insert_sale(&self, sale: &NewSale) -> Result<bool> {
+    /// Makes a sale, as a draft whose places this seed decides; false if the slug is taken.
+    pub async fn insert_sale(&self, sale: &NewSale, seed: Seed) -> Result<bool> {
         let inserted = sqlx::query!(
             "INSERT INTO sales
                 (id, item_id, slug, phase, price_minor, currency, total, limit_per_account,
-                 opens_at_ms, closes_at_ms, quota, rate_per_second, payment_seconds, created_at_ms)
-             VALUES (?, ?, ?, 'draft', ?, ?, ?, ?, ?, ?, ?, ?, ?,
+                 opens_at_ms, closes_at_ms, quota, rate_per_second, payment_seconds, with_beacon,
+                 lobby_seed, created_at_ms)
+             VALUES (?, ?, ?, 'draft', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
                      CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED))",
             sale.id.0,
             sale.item.0,
@@ -171,7 +210,9 @@ impl Ledger {
             sale.closes_at.0,
             sale.quota,
             sale.rate_per_second,
-            sale.payment_seconds
+            sale.payment_seconds,
+            sale.with_beacon,
+            seed.0.as_slice()
         );
         match inserted
             .execute(&mut *self.connection().await?)
@@ -235,19 +276,22 @@ impl Ledger {
 
     /// Writes new terms of a sale that is still in the phase it was read in; false if it is not.
     /// With `recount`, Redis is counted anew to take them in. What was loaded of a draft before
-    /// cannot be published any more.
+    /// cannot be published any more. `beacon` is the round of a public sale that names one.
     pub async fn change_terms(
         &self,
         row: &SaleRow,
         terms: &NewSale,
         recount: bool,
+        beacon: Option<&Beacon>,
     ) -> Result<bool> {
         let update = sqlx::query!(
             "UPDATE sales SET price_minor = ?, total = ?, limit_per_account = ?, opens_at_ms = ?,
                     closes_at_ms = ?, quota = ?, rate_per_second = ?, payment_seconds = ?,
+                    beacon_round = ?, beacon_due_at_ms = ?,
                     rebuild_above = IF(?, GREATEST(COALESCE(rebuild_above, 0), epoch), rebuild_above),
                     epoch = IF(phase = 'draft', epoch + 1, epoch), version = version + 1
-             WHERE id = ? AND phase = ? AND total = ?",
+             WHERE id = ? AND phase = ? AND total = ?
+               AND (frozen_at_ms IS NULL OR opens_at_ms = ?)",
             terms.price.amount_minor,
             terms.total,
             terms.limit_per_account,
@@ -256,21 +300,37 @@ impl Ledger {
             terms.quota,
             terms.rate_per_second,
             terms.payment_seconds,
+            beacon.map(|beacon| beacon.round),
+            beacon.map(|beacon| beacon.due_at_ms.0),
             recount,
             row.sale.id.0,
             row.phase.as_str(),
-            row.sale.total
+            row.sale.total,
+            terms.opens_at.0
         );
         let done = update.execute(&mut *self.connection().await?).await?;
         Ok(done.rows_affected() == 1)
     }
 
     /// Makes a draft whose stock is loaded in this epoch public, and enters its units in the books.
-    pub async fn finish_publish(&self, id: SaleId, epoch: u64, total: u32) -> Result<()> {
-        retry(|| self.finish_publish_once(id, epoch, total)).await
+    /// `beacon` is the round that is mixed into its draw.
+    pub async fn finish_publish(
+        &self,
+        id: SaleId,
+        epoch: u64,
+        total: u32,
+        beacon: Option<&Beacon>,
+    ) -> Result<()> {
+        retry(|| self.finish_publish_once(id, epoch, total, beacon)).await
     }
 
-    async fn finish_publish_once(&self, id: SaleId, epoch: u64, total: u32) -> Result<()> {
+    async fn finish_publish_once(
+        &self,
+        id: SaleId,
+        epoch: u64,
+        total: u32,
+        beacon: Option<&Beacon>,
+    ) -> Result<()> {
         let mut transaction = self.begin().await?;
         let entry = Entry {
             sale: id.0,
@@ -281,8 +341,11 @@ impl Ledger {
         };
         enter(&mut transaction, &[entry]).await?;
         let update = sqlx::query!(
-            "UPDATE sales SET phase = 'published', version = version + 1
+            "UPDATE sales SET phase = 'published', version = version + 1, beacon_round = ?,
+                    beacon_due_at_ms = ?
              WHERE id = ? AND phase = 'draft' AND epoch = ?",
+            beacon.map(|beacon| beacon.round),
+            beacon.map(|beacon| beacon.due_at_ms.0),
             id.0,
             epoch
         );

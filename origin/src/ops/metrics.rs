@@ -3,12 +3,14 @@
 //! Invariant: a label has few values; no id of a person or an order is ever one.
 
 mod audit;
+mod edge;
 mod guard;
 
 pub use audit::AuditGauges;
+pub use edge::EdgeMetrics;
 pub use guard::GuardMetrics;
 
-use prometheus::{IntCounterVec, Opts, Registry, TextEncoder};
+use prometheus::{IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 use std::sync::LazyLock;
 
 /// The metrics of this process.
@@ -28,8 +30,12 @@ pub struct Metrics {
     pub audit: AuditGauges,
     /// Messages put among the dead letters, by `cause`: any at all is worth an alert.
     pub dead_letters: IntCounterVec,
+    /// Streams of order events that are open.
+    pub order_watchers: IntGauge,
     /// What the guards of the stores tell.
     pub guard: GuardMetrics,
+    /// What the PoPs tell of themselves.
+    pub edge: EdgeMetrics,
     orders_decided: IntCounterVec,
 }
 
@@ -43,7 +49,15 @@ impl Metrics {
             assert!(registered.is_ok(), "{name} is registered twice");
             counter
         };
+        let order_watchers = IntGauge::new(
+            "doorbuster_order_watchers",
+            "Streams of order events that are open",
+        );
+        let order_watchers = order_watchers.unwrap_or_else(|error| unreachable!("{error}"));
+        let registered = registry.register(Box::new(order_watchers.clone()));
+        assert!(registered.is_ok(), "order watchers are registered twice");
         Self {
+            order_watchers,
             edge_requests: counter(
                 "doorbuster_edge_requests_total",
                 "Requests that reached the edge listener",
@@ -71,6 +85,7 @@ impl Metrics {
             ),
             audit: AuditGauges::register(&registry),
             guard: GuardMetrics::register(&registry),
+            edge: EdgeMetrics::register(&registry),
             registry,
         }
     }

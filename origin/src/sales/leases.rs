@@ -6,7 +6,9 @@
 use crate::ids::{IdError, Ids};
 use crate::ledger::{Granted, LeaseRow, Ledger, LedgerError, Wanted};
 use kernel::ids::{LeaseId, OrderId};
-use kernel::lease::{LEASE_HANDOUT_SECONDS, LEASE_SLOTS_MAX, LeaseGrant, LeaseRequest};
+use kernel::lease::{
+    LEASE_HANDOUT_SECONDS, LEASE_SLOTS_MAX, LeaseGrant, LeaseRequest, WAITING_MAX,
+};
 use kernel::time::UnixMillis;
 use kernel::token::PurchaseToken;
 use std::collections::HashMap;
@@ -23,6 +25,9 @@ pub enum LeaseError {
     /// The request is wrong.
     #[error("{0}")]
     Invalid(String),
+    /// The request makes no sense.
+    #[error("{0}")]
+    Malformed(String),
     /// No id to be had.
     #[error("no ids for the slots")]
     Id(#[from] IdError),
@@ -68,6 +73,11 @@ impl Leases {
                 "generation has 1 to 64 bytes".to_owned(),
             ));
         }
+        let ascends = request.waiting.is_sorted_by(|low, high| low < high);
+        if request.waiting.len() > WAITING_MAX || !ascends {
+            let message = format!("waiting names at most {WAITING_MAX} places, ascending");
+            return Err(LeaseError::Malformed(message));
+        }
         let lease = LeaseId(ids.next().await?);
         let slots = u16::try_from(request.want).unwrap_or(u16::MAX);
         let first_slot = ids.block(slots).await?;
@@ -76,6 +86,8 @@ impl Leases {
             pop,
             generation: &request.generation,
             slots: request.want,
+            waiting: &request.waiting,
+            returned: request.returned,
         };
         let granted = ledger.grant_lease(lease, first_slot, wanted).await?;
         let count = if let Granted::Slots(count, _) = granted {

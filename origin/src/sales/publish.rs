@@ -4,8 +4,9 @@
 //! epoch; then the sale becomes public in the ledger. Whoever fails in between leaves a draft, to
 //! which nobody has tokens.
 
+use super::beacon::Rounds;
 use crate::ids::{IdError, Ids};
-use crate::ledger::{Ledger, LedgerError, NewSale};
+use crate::ledger::{Ledger, LedgerError, NewSale, Seed};
 use crate::stock::{Stock, StockError, Switched};
 use kernel::ids::{ItemId, SaleId};
 use kernel::money::Money;
@@ -32,6 +33,11 @@ pub enum PublishError {
     /// The sale cannot be published any more.
     #[error("sale {0} is {1}: only a draft can be published")]
     NotDraft(SaleId, &'static str),
+    /// The sale names a beacon, and there is none.
+    #[error(
+        "sale {0} names a beacon: set DOORBUSTER_BEACON_URL, _BEACON_GENESIS_MS and _BEACON_PERIOD_MS"
+    )]
+    NoBeacon(SaleId),
     /// Somebody else publishes it at this moment.
     #[error("somebody else publishes sale {0}, in epoch {1}; publish again")]
     Overtaken(SaleId, u64),
@@ -69,6 +75,8 @@ pub struct SaleDraft {
     pub rate_per_second: u32,
     /// How long an order can be paid.
     pub payment_seconds: u32,
+    /// Whether a round of the public beacon is mixed into the draw.
+    pub with_beacon: bool,
 }
 
 impl SaleDraft {
@@ -85,6 +93,7 @@ impl SaleDraft {
             quota: self.quota,
             rate_per_second: self.rate_per_second,
             payment_seconds: self.payment_seconds,
+            with_beacon: self.with_beacon,
         }
     }
 }
@@ -109,7 +118,10 @@ pub async fn create(ledger: &Ledger, ids: &Ids, draft: SaleDraft) -> Result<Sale
     }
     let id = SaleId(ids.next().await?);
     let sale = draft.into_sale(id);
-    if ledger.insert_sale(&sale).await? {
+    if ledger
+        .insert_sale(&sale, Seed(crate::random_bytes()))
+        .await?
+    {
         Ok(id)
     } else {
         Err(PublishError::Invalid(format!(
@@ -161,10 +173,12 @@ pub(super) fn check(draft: &SaleDraft) -> Result<(), String> {
     Ok(())
 }
 
-/// Loads a draft's stock into Redis and makes the sale public.
+/// Loads a draft's stock into Redis and makes the sale public. One whose opening is past is drawn
+/// at once, as nobody can have joined its lobby.
 pub async fn publish(
     ledger: &Ledger,
     stock: &Stock,
+    rounds: Option<Rounds>,
     id: SaleId,
 ) -> Result<Published, PublishError> {
     let row = ledger.sale(id).await?.ok_or(PublishError::Unknown(id))?;
@@ -173,6 +187,7 @@ pub async fn publish(
         Phase::Published | Phase::Paused => return Ok(Published::Before),
         Phase::Closed => return Err(PublishError::NotDraft(id, row.phase.as_str())),
     }
+    let beacon = Rounds::of_sale(rounds, &row.sale, crate::now())?;
     let in_redis = stock.levels(&[id]).await?.pop().flatten();
     let epoch = in_redis.map_or(0, |level| level.epoch);
     let count = ledger.count(id, epoch).await?;
@@ -180,8 +195,11 @@ pub async fn publish(
         return Err(PublishError::Overtaken(id, epoch));
     }
     ledger
-        .finish_publish(id, count.epoch, count.available)
+        .finish_publish(id, count.epoch, count.available, beacon.as_ref())
         .await?;
+    if let Err(error) = ledger.freeze_lobbies(id).await {
+        tracing::warn!(%error, sale = %id, "The draw is left to the role `timers`");
+    }
     Ok(Published::Now)
 }
 
@@ -204,6 +222,7 @@ mod tests {
             quota: 5,
             rate_per_second: 100,
             payment_seconds: 600,
+            with_beacon: false,
         }
     }
 

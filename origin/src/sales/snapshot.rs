@@ -9,8 +9,10 @@
 
 use crate::accounts::{AccountError, Sessions};
 use crate::ledger::{ItemRow, Ledger, LedgerError, SaleRow};
+use crate::pops::{PopError, Pops};
 use crate::stock::{Level, Stock};
 use kernel::ids::SaleId;
+use kernel::lobby::Lobby;
 use kernel::sale::{Remaining, state_at};
 use kernel::snapshot::{Snapshot, SnapshotSale};
 use kernel::time::UnixMillis;
@@ -37,6 +39,9 @@ pub enum SnapshotError {
     /// Redis is away, and the revoked sessions were never read.
     #[error("the revoked sessions could not be read")]
     Sessions(#[from] AccountError),
+    /// The ledger is away, and the PoPs were never read.
+    #[error("the PoPs could not be read")]
+    Pops(#[from] PopError),
     /// A store is too slow.
     #[error("the snapshot was not made in time")]
     Slow,
@@ -66,6 +71,7 @@ impl Snapshots {
         ledger: &Ledger,
         stock: &Stock,
         sessions: &Sessions,
+        pops: &Pops,
     ) -> Result<Arc<Snapshot>, SnapshotError> {
         let came_at = Instant::now();
         let mut kept = self.kept.lock().await;
@@ -79,7 +85,7 @@ impl Snapshots {
             return Ok(snapshot.clone());
         }
         let before = kept.last.clone();
-        let made = timeout(TIMEOUT, make(ledger, stock, sessions, before, now)).await;
+        let made = timeout(TIMEOUT, make(ledger, stock, sessions, pops, before, now)).await;
         match made.unwrap_or(Err(SnapshotError::Slow)) {
             Ok(snapshot) => {
                 let snapshot = Arc::new(snapshot);
@@ -98,11 +104,12 @@ async fn make(
     ledger: &Ledger,
     stock: &Stock,
     sessions: &Sessions,
+    pops: &Pops,
     before: Option<Arc<Snapshot>>,
     now: UnixMillis,
 ) -> Result<Snapshot, SnapshotError> {
     let catalogue = ledger.catalogue(CLOSED_FOR_MS).await?;
-    let ids: Vec<SaleId> = catalogue.iter().map(|(_, row)| row.sale.id).collect();
+    let ids: Vec<SaleId> = catalogue.iter().map(|(_, row, _)| row.sale.id).collect();
     // Without Redis the ledger's counters serve: they lag by what is in the queue.
     let levels = stock.levels(&ids).await.unwrap_or_else(|error| {
         tracing::debug!(%error, "The stock could not be read; the snapshot counts by the ledger");
@@ -110,7 +117,7 @@ async fn make(
     });
     let entries = catalogue.into_iter().zip(levels);
     let sales: Vec<SnapshotSale> = entries
-        .filter_map(|((item, row), level)| sale(item, row, level, now))
+        .filter_map(|((item, row, lobby), level)| sale(item, row, lobby, level, now))
         .collect();
     let revoked_sessions = match (sessions.revoked().await, before) {
         (Ok(revoked), _) => revoked,
@@ -126,6 +133,7 @@ async fn make(
         generated_at_ms: UnixMillis(0),
         session_key,
         revoked_sessions,
+        pops: pops.view(ledger).await?,
         sales,
     };
     let content = serde_json::to_vec(&snapshot).unwrap_or_default();
@@ -137,6 +145,7 @@ async fn make(
 fn sale(
     item: ItemRow,
     row: SaleRow,
+    lobby: Lobby,
     level: Option<Level>,
     now: UnixMillis,
 ) -> Option<SnapshotSale> {
@@ -168,6 +177,7 @@ fn sale(
         closes_at_ms: row.sale.closes_at,
         state,
         remaining,
+        lobby,
         version: row.version,
     };
     Some(SnapshotSale {

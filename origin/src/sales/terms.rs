@@ -3,6 +3,7 @@
 //! Invariant: what a shopper was promised stays. The price of a public sale is frozen and its limit
 //! only grows; what Redis must know is taken in by a rebuild, which this asks for.
 
+use super::beacon::Rounds;
 use super::publish::{PublishError, SaleDraft, check};
 use crate::ledger::{Ledger, NewSale, SaleRow};
 use kernel::ids::SaleId;
@@ -24,9 +25,11 @@ pub struct Terms {
     pub payment_seconds: Option<u32>,
 }
 
-/// Changes the terms of a sale that is not closed.
+/// Changes the terms of a sale that is not closed. If a public one opens at another time, its draw
+/// waits for another round of the beacon; no such round is out yet.
 pub async fn change_terms(
     ledger: &Ledger,
+    rounds: Option<Rounds>,
     id: SaleId,
     terms: Terms,
     now: UnixMillis,
@@ -37,7 +40,12 @@ pub async fn change_terms(
         && (sale.limit_per_account != row.sale.limit_per_account
             || sale.opens_at != row.sale.opens_at
             || sale.closes_at != row.sale.closes_at);
-    if ledger.change_terms(&row, &sale, recount).await? {
+    let beacon = match &row.draw.beacon {
+        Some(_) if sale.opens_at != row.sale.opens_at => Rounds::of_sale(rounds, &sale, now)?,
+        other => other.clone(),
+    };
+    let beacon = beacon.as_ref();
+    if ledger.change_terms(&row, &sale, recount, beacon).await? {
         Ok(())
     } else {
         let message = "the sale was published or closed meanwhile; look at it and try again";
@@ -84,6 +92,7 @@ fn changed(row: &SaleRow, terms: Terms, now: UnixMillis) -> Result<NewSale, Stri
         quota: terms.quota.unwrap_or(sale.quota),
         rate_per_second: terms.rate_per_second.unwrap_or(sale.rate_per_second),
         payment_seconds: terms.payment_seconds.unwrap_or(sale.payment_seconds),
+        with_beacon: sale.with_beacon,
     };
     check(&draft)?;
     Ok(draft.into_sale(sale.id))
@@ -92,6 +101,7 @@ fn changed(row: &SaleRow, terms: Terms, now: UnixMillis) -> Result<NewSale, Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::{DrawRow, Seed};
     use kernel::ids::ItemId;
 
     fn row(phase: Phase) -> SaleRow {
@@ -111,12 +121,19 @@ mod tests {
                 quota: 5,
                 rate_per_second: 100,
                 payment_seconds: 600,
+                with_beacon: false,
             },
             phase,
             reserved: 0,
             sold: 0,
             epoch: 1,
             version: 1,
+            draw: DrawRow {
+                seed: Seed([7; 32]),
+                beacon: None,
+                frozen_at: None,
+                drawn_at: None,
+            },
         }
     }
 

@@ -12,7 +12,10 @@ use std::ops::RangeInclusive;
 
 const PREFIX: &str = "DOORBUSTER_";
 /// Every key there is; anything else that begins with the prefix is a mistake somebody made.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 21] = [
+    "BEACON_GENESIS_MS",
+    "BEACON_PERIOD_MS",
+    "BEACON_URL",
     "EDGE_LISTEN",
     "LOG",
     "MAIL_FROM",
@@ -87,7 +90,7 @@ impl Reader {
             .filter(|value| !value.is_empty())
     }
 
-    fn fault(&mut self, key: &str, what: impl fmt::Display) {
+    pub(super) fn fault(&mut self, key: &str, what: impl fmt::Display) {
         self.faults.push(format!("{PREFIX}{key} {what}"));
     }
 
@@ -98,6 +101,11 @@ impl Reader {
         }
         self.fault(key, format_args!("is missing: {what}"));
         String::new()
+    }
+
+    /// A text that may be missing.
+    pub fn optional(&self, key: &str) -> Option<String> {
+        self.value(key).map(str::to_owned)
     }
 
     /// A URL of one of these schemes.

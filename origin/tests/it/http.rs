@@ -3,10 +3,11 @@
 use crate::site::{Call, GET, Site, assert_problem, read};
 use axum::body::Body;
 use axum::http::Request;
+use kernel::edge_report::MADE_HEADER;
 use kernel::ids::{AccountId, LeaseId, OrderId};
-use kernel::pop_signature::POP_HEADER;
+use kernel::pop_signature::{POP_HEADER, TIME_HEADER};
 use kernel::token::{PurchaseToken, mint};
-use origin::http::webhook_routes;
+use origin::http::{edge_routes, webhook_routes};
 use serde_json::json;
 use tower::ServiceExt;
 
@@ -56,6 +57,54 @@ async fn the_snapshot_shows_public_sales_and_is_not_sent_twice() {
         .headers_mut()
         .insert("if-none-match", etag.parse().unwrap());
     assert_eq!(site.send(again).await.0, 304);
+}
+
+#[tokio::test]
+async fn the_snapshot_tells_the_time_and_takes_what_the_edge_counted() {
+    let site = Site::new().await;
+    site.world.sale(50, 2).await;
+    let get = async |path| {
+        let call = site.signed(&Call { path, ..GET });
+        let answer = edge_routes(site.origin.clone()).oneshot(call).await;
+        let answer = answer.unwrap();
+        let number = |name| {
+            let value = answer.headers().get(name)?.to_str().ok()?;
+            value.parse::<i64>().ok()
+        };
+        let (time, made) = (number(TIME_HEADER), number(MADE_HEADER));
+        (answer.status().as_u16(), time, made)
+    };
+    let before = origin::now().0;
+    let told = get("/internal/snapshot?pages=7.1.0.0.0.0.0.0.0&gate=0.0.0.0.0.5.0.0.2").await;
+    let (status, Some(time), Some(made)) = told else {
+        panic!("{told:?}");
+    };
+    assert_eq!(status, 200);
+    assert!((before..=origin::now().0).contains(&time), "{time}");
+    assert!(made <= time && time - made < 5_000, "{made} {time}");
+    let metrics = origin::ops::metrics::text().unwrap();
+    let pop = &site.keys.pop;
+    for line in [
+        "doorbuster_edge_catalogue_reads_total{component=\"pages\",level=\"instance\",pop=\"POP\"} 7",
+        "doorbuster_edge_catalogue_reads_total{component=\"pages\",level=\"stale\",pop=\"POP\"} 1",
+        "doorbuster_edge_store_calls_total{component=\"gate\",outcome=\"answered\",pop=\"POP\"} 5",
+        "doorbuster_edge_store_calls_total{component=\"gate\",outcome=\"refused\",pop=\"POP\"} 2",
+    ] {
+        let line = line.replace("POP", pop);
+        assert!(metrics.contains(&line), "{line} in {metrics}");
+    }
+    for query in [
+        "pages=7",
+        "pages=7.1.0.0.0.0.0.0.-1",
+        "other=1.0.0.0.0.0.0.0.0",
+    ] {
+        let path = format!("/internal/snapshot?{query}");
+        assert_problem(
+            &site.call(Call { path: &path, ..GET }).await,
+            400,
+            "malformed",
+        );
+    }
 }
 
 #[tokio::test]
@@ -149,6 +198,7 @@ async fn a_token_of_a_lease_that_ended_and_an_early_one_are_refused() {
     let order = json!({ "sale_id": sale, "quantity": 1 });
     let early = mint(
         &site.keys,
+        1,
         &PurchaseToken {
             account: AccountId(1),
             sale,

@@ -23,6 +23,8 @@ async fn ask_as(
         sale_id: sale,
         generation: generation.into(),
         want,
+        waiting: Vec::new(),
+        returned: None,
     };
     leases
         .grant(&world.stores.ledger, &world.stores.ids, pop, &request)

@@ -9,7 +9,7 @@ async fn publishing_twice_changes_nothing() {
     let world = World::new().await;
     let sale = world.sale(10, 2).await;
     world.admit(sale, 1, 2).await;
-    let again = publish(&world.stores.ledger, &world.stores.stock, sale)
+    let again = publish(&world.stores.ledger, &world.stores.stock, None, sale)
         .await
         .unwrap();
     assert_eq!(again, Published::Before);
@@ -34,7 +34,10 @@ async fn a_publication_cut_off_after_the_load_is_repeated() {
         "an epoch is loaded once"
     );
 
-    assert_eq!(publish(ledger, stock, id).await.unwrap(), Published::Now);
+    assert_eq!(
+        publish(ledger, stock, None, id).await.unwrap(),
+        Published::Now
+    );
     assert_eq!(world.available(id).await, 10);
     let counts = ledger.sale_counts(id).await.unwrap().unwrap();
     assert_eq!(counts.entries, [10, 0, 0]);
@@ -48,7 +51,7 @@ async fn a_slug_is_taken_once_and_an_unknown_sale_is_named() {
     create(ledger, ids, draft.clone()).await.unwrap();
     let error = create(ledger, ids, draft).await.unwrap_err();
     assert!(error.to_string().contains("is taken"), "{error}");
-    let unknown = publish(ledger, &world.stores.stock, kernel::ids::SaleId(5)).await;
+    let unknown = publish(ledger, &world.stores.stock, None, kernel::ids::SaleId(5)).await;
     assert!(matches!(unknown, Err(PublishError::Unknown(_))));
 }
 
@@ -63,7 +66,7 @@ async fn terms_change_and_redis_takes_them_in() {
         ..Terms::default()
     };
     let (ledger, now) = (&world.stores.ledger, origin::now());
-    change_terms(ledger, sale, terms, now).await.unwrap();
+    change_terms(ledger, None, sale, terms, now).await.unwrap();
     let watched = ledger.watched_sales(0).await.unwrap();
     assert!(watched[0].asked, "the limit is Redis' to know");
     world.rebuild(sale).await;
@@ -75,7 +78,9 @@ async fn terms_change_and_redis_takes_them_in() {
         price_minor: Some(1),
         ..Terms::default()
     };
-    let error = change_terms(ledger, sale, price, now).await.unwrap_err();
+    let error = change_terms(ledger, None, sale, price, now)
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("frozen"), "{error}");
 }
 
@@ -91,11 +96,11 @@ async fn a_draft_that_changes_while_it_is_published_is_not() {
         units: Some(4),
         ..Terms::default()
     };
-    change_terms(ledger, id, terms, origin::now())
+    change_terms(ledger, None, id, terms, origin::now())
         .await
         .unwrap();
-    let late = ledger.finish_publish(id, count.epoch, count.available);
+    let late = ledger.finish_publish(id, count.epoch, count.available, None);
     assert!(late.await.is_err(), "10 units were loaded and 4 are meant");
-    publish(ledger, stock, id).await.unwrap();
+    publish(ledger, stock, None, id).await.unwrap();
     assert_eq!(world.available(id).await, 4);
 }

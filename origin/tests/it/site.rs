@@ -141,6 +141,8 @@ impl Site {
             sale_id: sale,
             generation: "g".into(),
             want: 1,
+            waiting: Vec::new(),
+            returned: None,
         };
         let body = serde_json::to_string(&want).unwrap();
         let lease = Call {
@@ -155,6 +157,7 @@ impl Site {
         assert_eq!(grant.count, 1);
         mint(
             &self.keys,
+            1,
             &PurchaseToken {
                 account: AccountId(account),
                 sale,

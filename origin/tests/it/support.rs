@@ -140,6 +140,7 @@ impl World {
             quota: 5,
             rate_per_second: 1_000,
             payment_seconds: 600,
+            with_beacon: false,
         }
     }
 
@@ -153,7 +154,7 @@ impl World {
         let id = create(&self.stores.ledger, &self.stores.ids, draft)
             .await
             .unwrap();
-        publish(&self.stores.ledger, &self.stores.stock, id)
+        publish(&self.stores.ledger, &self.stores.stock, None, id)
             .await
             .unwrap();
         id

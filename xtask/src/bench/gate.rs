@@ -85,7 +85,7 @@ impl Gate {
     /// Whether every limit was met.
     pub fn run(&self) -> anyhow::Result<bool> {
         install::missing(Purpose::Benchmark)?;
-        install::component_target()?;
+        install::component_targets()?;
         let size = if self.quick { QUICK } else { FULL };
         let mut stage = Stage::set()?;
         eprintln!("data and logs in {}", stage.folder().display());

@@ -155,6 +155,16 @@ impl Server {
         spawner::kill(&mut self.child);
     }
 
+    /// SIGSTOP: it keeps its connections and answers nothing, until [`resume`](Self::resume).
+    pub fn pause(&mut self) {
+        spawner::pause(&mut self.child);
+    }
+
+    /// SIGCONT.
+    pub fn resume(&mut self) {
+        spawner::resume(&mut self.child);
+    }
+
     /// Starts it again as before, on the same port and data, and waits until it answers.
     pub fn restart(&mut self) -> anyhow::Result<()> {
         self.stop();

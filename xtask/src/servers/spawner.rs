@@ -84,10 +84,20 @@ pub fn kill(child: &mut Child) {
     let _ = child.wait();
 }
 
+/// Lets the child's group stand still.
+pub fn pause(child: &mut Child) {
+    signal(child, Signal::STOP);
+}
+
+/// Lets it go on.
+pub fn resume(child: &mut Child) {
+    signal(child, Signal::CONT);
+}
+
 fn signal(child: &mut Child, signal: Signal) {
     // A child that has been waited for may have given its number to another process.
     if matches!(child.try_wait(), Ok(None)) {
-        // It fails only if the group is gone, which is what we want.
+        // It fails only if the group is gone, and then there is nothing to do.
         let _ = kill_process_group(Pid::from_child(child), signal);
     }
 }

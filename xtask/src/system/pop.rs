@@ -8,6 +8,9 @@ use std::{fs, io};
 
 use serde::Serialize;
 
+/// Where edges find each other: all of them are on this machine.
+const PEER_HOSTS: &str = "http://127.0.0.1:*";
+
 /// All that sets one PoP apart.
 #[derive(Debug, Clone)]
 pub struct Pop {
@@ -67,12 +70,15 @@ impl Pop {
 
     /// The environment of its edge: what every PoP needs, and variables besides.
     pub fn environment(&self, site: &Site, more: &[(String, String)]) -> Vec<(String, String)> {
+        let (pop_url, peer_hosts) = (self.address().edge_url, PEER_HOSTS.to_owned());
         let variables = [
             ("POP_ID", &self.id),
             ("POP_SECRET", &self.secret),
             ("POP_REDIS_URL", &self.redis_url),
             ("ORIGIN_URL", &site.origin_url),
             ("SITE_URL", &site.url),
+            ("POP_URL", &pop_url),
+            ("PEER_HOSTS", &peer_hosts),
             ("CHECKOUT_ORIGINS", &site.checkout_origins),
         ];
         let variables = variables.map(|(key, value)| (key.to_owned(), value.clone()));
@@ -141,6 +147,7 @@ mod tests {
             [
                 "SPIN_VARIABLE_ORIGIN_URL",
                 "SPIN_VARIABLE_SITE_URL",
+                "SPIN_VARIABLE_PEER_HOSTS",
                 "SPIN_VARIABLE_CHECKOUT_ORIGINS",
                 "SPIN_VARIABLE_LEASE_SLOTS"
             ]

@@ -39,6 +39,12 @@ pub fn run(count: &mut Count) -> anyhow::Result<()> {
         .env(
             "DOORBUSTER_UP_JSON",
             serde_json::to_string(system.addresses())?,
+        )
+        // For those who read codes in pictures, which nobody but the PoP can tell.
+        .env("DOORBUSTER_ENVIRONMENT_FILE", system.environment_file())
+        .env(
+            "DOORBUSTER_CHALLENGE_CODE",
+            workspace::binaries()?.join("challenge-code"),
         );
     let status = tool::run_lines(command, |line| {
         println!("{line}");

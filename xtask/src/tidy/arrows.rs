@@ -21,7 +21,15 @@ const IO_CRATES: [&str; 11] = [
     "wasmtime",
     "wasmtime-wasi",
 ];
-const EDGE: [&str; 5] = ["kit", "pages", "gate", "relay", "edge-host"];
+const EDGE: [&str; 7] = [
+    "captcha",
+    "browser",
+    "kit",
+    "pages",
+    "gate",
+    "relay",
+    "edge-host",
+];
 
 /// Text that may stand only in files whose path begins so.
 const WORDS: [(&str, &str); 3] = [
@@ -70,8 +78,11 @@ pub fn in_dependencies(metadata: &Value) -> anyhow::Result<Vec<String>> {
             faults.push(format!("{user} must not depend on {name}"));
         }
     };
-    forbid("kernel", &IO_CRATES);
-    forbid("kernel", &[&EDGE[..], &["origin"]].concat());
+    for decider in ["kernel", "captcha", "browser"] {
+        forbid(decider, &IO_CRATES);
+        forbid(decider, &EDGE);
+    }
+    forbid("kernel", &["origin"]);
     forbid("origin", &EDGE);
     for user in EDGE {
         forbid(user, &["origin", "doorbuster"]);

@@ -116,6 +116,8 @@ impl Backend {
             sale_id: sale,
             generation: "g".into(),
             want: count,
+            waiting: Vec::new(),
+            returned: None,
         };
         let want = serde_json::to_value(&want).unwrap();
         let lease = self.send(0, "POST", "/internal/leases", None, &want).await;
@@ -136,7 +138,7 @@ impl Backend {
                 not_before: origin::now(),
                 expires_at: origin::now().plus_seconds(120),
             };
-            let token = mint(&self.keys, &token);
+            let token = mint(&self.keys, 1, &token);
             buyers.push(Buyer { cookie, token });
         }
         buyers

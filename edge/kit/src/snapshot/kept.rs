@@ -3,8 +3,10 @@
 //! Invariant: losing it, or racing for it, costs another fetch and nothing else.
 //!
 //! Two entries: the document behind its entity tag, written when it changes, and a small mark,
-//! written around each attempt, by which instances see what the others did.
+//! written around each attempt, by which instances see what the others did. Its times are by the PoP's
+//! own clock.
 
+use crate::clock;
 use kernel::time::UnixMillis;
 use spin_sdk::key_value::Store;
 
@@ -16,28 +18,45 @@ const MARK: &str = "snapshot-mark";
 pub(super) struct Mark {
     /// When one of them last set out to ask the origin.
     pub attempted_at: UnixMillis,
-    /// When the origin last said that the document with `etag` is current.
+    /// When the document with `etag` was last known to be true at the origin.
     pub checked_at: UnixMillis,
+    /// Whether the last attempt failed.
+    pub away: bool,
+    /// By how much the origin's clock is ahead of the PoP's.
+    pub offset_ms: i64,
     /// The entity tag of the document kept; empty if there is none.
     pub etag: String,
 }
 
 impl Mark {
     fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.splitn(3, ' ');
-        let mut instant = || parts.next()?.parse().ok().map(UnixMillis);
+        let mut parts = text.splitn(5, ' ');
+        let mut number = || parts.next()?.parse().ok();
         Some(Self {
-            attempted_at: instant()?,
-            checked_at: instant()?,
+            attempted_at: UnixMillis(number()?),
+            checked_at: UnixMillis(number()?),
+            away: number()? != 0,
+            offset_ms: number()?,
             etag: parts.next()?.to_owned(),
         })
     }
 
     fn to_text(&self) -> String {
         format!(
-            "{} {} {}",
-            self.attempted_at.0, self.checked_at.0, self.etag
+            "{} {} {} {} {}",
+            self.attempted_at.0,
+            self.checked_at.0,
+            u8::from(self.away),
+            self.offset_ms,
+            self.etag
         )
+    }
+}
+
+/// Follows the origin's clock as far as the PoP knows it; for an instance that has just begun.
+pub(crate) async fn read_clock() {
+    if let Some(store) = open().await {
+        clock::follow(mark(&store).await.offset_ms);
     }
 }
 
@@ -86,10 +105,12 @@ mod tests {
         let mark = Mark {
             attempted_at: UnixMillis(7),
             checked_at: UnixMillis(5),
+            away: true,
+            offset_ms: -30,
             etag: "W/\"a b\"".to_owned(),
         };
         assert_eq!(Mark::parse(&mark.to_text()), Some(mark));
         assert_eq!(Mark::parse(""), None);
-        assert_eq!(Mark::parse("1 2"), None);
+        assert_eq!(Mark::parse("1 2 \"a\""), None);
     }
 }

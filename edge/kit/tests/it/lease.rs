@@ -36,7 +36,8 @@ fn a_refusal_is_remembered_for_a_moment_and_forgotten_with_the_next_lease() {
     gate.no_lease("sold-out", NOON + 900);
     assert_eq!(gate.ask(3, NOON + 600), ["sold-out", "300"]);
     gate.lease("7", 1, NOON + 30_000, NOON + 600);
-    assert_eq!(gate.ask(3, NOON + 600)[0], "granted");
+    assert_eq!(gate.ask(3, NOON + 600), ["no-slots"], "two wait before it");
+    assert_eq!(gate.ask(1, NOON + 600)[0], "granted");
     assert_eq!(gate.ask(4, NOON + 600), ["no-slots"]);
 }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 /// A server on a free port with its own folder, stopped when dropped.
 pub struct Server {
     child: Child,
+    client: redis::Client,
     connection: Connection,
     _folder: tempfile::TempDir,
 }
@@ -48,9 +49,15 @@ impl Server {
         };
         Self {
             child,
+            client,
             connection,
             _folder: folder,
         }
+    }
+
+    /// Another connection to it.
+    pub fn connect(&self) -> Connection {
+        self.client.get_connection().unwrap()
     }
 
     /// Runs a script and gives its flat reply as text.

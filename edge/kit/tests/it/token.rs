@@ -2,7 +2,15 @@ use crate::server::Server;
 use proptest::prelude::*;
 use std::collections::HashSet;
 
-const TOKEN: &str = include_str!("../../../../lua/edge/token.lua");
+pub const TOKEN: &str = concat!(
+    include_str!("../../../../lua/edge/limits.lua"),
+    include_str!("../../../../lua/edge/places.lua"),
+    include_str!("../../../../lua/edge/turns.lua"),
+    include_str!("../../../../lua/edge/slots.lua"),
+    include_str!("../../../../lua/edge/token.lua"),
+);
+const LOBBY: &str = include_str!("../../../../lua/edge/lobby.lua");
+const ENDED: &str = include_str!("../../../../lua/edge/ended.lua");
 const LEASE: &str = include_str!("../../../../lua/edge/lease.lua");
 const NO_LEASE: &str = include_str!("../../../../lua/edge/no_lease.lua");
 
@@ -14,7 +22,8 @@ pub struct Gate {
     pub server: Server,
     per_account: u32,
     per_network: u32,
-    rate: u32,
+    pub rate: u32,
+    pub drawn: (u64, u64),
     requests: u32,
 }
 
@@ -26,17 +35,21 @@ struct Ask {
     account: u32,
     network: String,
     count_it: bool,
+    place: String,
 }
 
 impl Gate {
     pub fn start() -> Self {
-        Self {
+        let mut gate = Self {
             server: Server::start(),
             per_account: 30,
             per_network: 120,
             rate: 100,
+            drawn: (0, 0),
             requests: 0,
-        }
+        };
+        gate.report(0, 0);
+        gate
     }
 
     /// A new request with a new challenge.
@@ -48,7 +61,33 @@ impl Gate {
             account,
             network: format!("127.0.0.{account}/32"),
             count_it: true,
+            place: String::new(),
         }
+    }
+
+    /// What the origin answers to a report.
+    pub fn report(&mut self, continue_above: u64, count: u64) -> Vec<String> {
+        let arguments = [continue_above, count].map(|number| number.to_string());
+        let arguments = [&arguments[..], &[NOON.to_string(), "3600000".to_owned()]].concat();
+        self.server.run(LOBBY, &[key("lobby")], &arguments)
+    }
+
+    /// Somebody whose arrival before the opening was turned into this place.
+    pub fn ask_at(&mut self, account: u32, place: u64, now: i64) -> Vec<String> {
+        let record = key(format!("place:{account}"));
+        self.server.command("HSET", &[&record, "arrival", "1"]);
+        let ask = Ask {
+            place: place.to_string(),
+            ..self.request(account)
+        };
+        self.run(&ask, now)
+    }
+
+    /// The account's token, of this lease and offset, is over.
+    pub fn end(&mut self, account: u32, lease: &str, offset: &str, word: &str) -> Vec<String> {
+        let arguments = [lease, offset, word].map(str::to_owned);
+        self.server
+            .run(ENDED, &[key(format!("place:{account}"))], &arguments)
     }
 
     pub fn ask(&mut self, account: u32, now: i64) -> Vec<String> {
@@ -57,25 +96,49 @@ impl Gate {
     }
 
     fn run(&mut self, ask: &Ask, now: i64) -> Vec<String> {
-        let keys = [
+        let mut keys = vec![
             format!("nonce:{}", ask.nonce),
-            format!("account:{}", ask.account),
-            format!("network:{}", ask.network),
-            format!("token:{}", ask.account),
+            format!("place:{}", ask.account),
+            "lobby".to_owned(),
             "lease".to_owned(),
+            "asked".to_owned(),
+            "waiting".to_owned(),
+            "seen".to_owned(),
         ];
-        let arguments = [
+        let (drawn, drawn_here) = self.drawn;
+        let mut arguments = vec![
             ask.request.clone(),
             now.to_string(),
             "121000".to_owned(),
-            u8::from(ask.count_it).to_string(),
-            self.per_account.to_string(),
-            self.per_network.to_string(),
+            ask.account.to_string(),
+            "serial".to_owned(),
+            "3600000".to_owned(),
             NOON.to_string(),
             self.rate.to_string(),
+            format!("{:.3}", 1_000.0 / f64::from(self.rate)),
             "120000".to_owned(),
+            "3".to_owned(),
+            "1000".to_owned(),
+            drawn.to_string(),
+            drawn_here.to_string(),
+            "1".to_owned(),
+            "0".to_owned(),
+            ask.place.clone(),
         ];
-        self.server.run(TOKEN, &keys.map(key), &arguments)
+        if ask.count_it {
+            keys.push(format!("account:{}", ask.account));
+            keys.push(format!("network:{}", ask.network));
+            arguments.extend([self.per_account, self.per_network].map(|limit| limit.to_string()));
+        }
+        let keys: Vec<_> = keys.into_iter().map(key).collect();
+        let reply = self.server.run(TOKEN, &keys, &arguments);
+        match reply[0].as_str() {
+            // Without what is left of the limits, which has a test of its own.
+            "granted" | "again" | "used" | "over" => [&reply[..1], &reply[3..8]].concat(),
+            // Without how many are wanted.
+            "no-slots" => reply[..1].to_vec(),
+            _ => reply,
+        }
     }
 
     /// A lease whose slots begin at its id × 100.
@@ -87,6 +150,7 @@ impl Gate {
             until.to_string(),
             now.to_string(),
             "3600000".to_owned(),
+            "0".to_owned(),
         ];
         self.server
             .run(LEASE, &["lease", "lease-lock"].map(key), &arguments)
@@ -99,11 +163,11 @@ impl Gate {
     }
 }
 
-fn key(name: impl AsRef<str>) -> String {
+pub fn key(name: impl AsRef<str>) -> String {
     format!("gate:{{5}}:{}", name.as_ref())
 }
 
-fn number(reply: &[String], index: usize) -> i64 {
+pub fn number(reply: &[String], index: usize) -> i64 {
     reply[index].parse().unwrap()
 }
 
@@ -126,6 +190,17 @@ fn a_live_token_comes_again_and_ends_with_its_time() {
     assert_eq!(again[0], "again");
     assert_eq!(again[1..], first[1..]);
     gate.lease("8", 5, exp + 30_000, exp);
+    assert_eq!(
+        gate.ask(1, exp)[0],
+        "over",
+        "somebody must find out what became of it"
+    );
+    assert_eq!(
+        gate.end(1, "7", "1", "bought"),
+        ["kept"],
+        "that is another token"
+    );
+    assert_eq!(gate.end(1, "7", "0", "bought"), ["ended"]);
     assert_eq!(gate.ask(1, exp)[..4], ["granted", "8", "800", "0"]);
 }
 
@@ -160,11 +235,11 @@ fn attempts_of_an_account_are_limited_without_a_window_to_slip_through() {
     for _ in 0..3 {
         assert_eq!(gate.ask(1, NOON), ["no-slots"]);
     }
-    assert_eq!(gate.ask(1, NOON), ["limited", "account", "20000"]);
+    assert_eq!(gate.ask(1, NOON), ["limited", "1", "20000"]);
     assert_eq!(gate.ask(2, NOON), ["no-slots"], "others are not");
-    assert_eq!(gate.ask(1, NOON + 19_999), ["limited", "account", "1"]);
+    assert_eq!(gate.ask(1, NOON + 19_999), ["limited", "1", "1"]);
     assert_eq!(gate.ask(1, NOON + 20_000), ["no-slots"]);
-    assert_eq!(gate.ask(1, NOON + 20_000), ["limited", "account", "20000"]);
+    assert_eq!(gate.ask(1, NOON + 20_000), ["limited", "1", "20000"]);
     let again = Ask {
         count_it: false,
         ..gate.request(1)
@@ -189,7 +264,7 @@ fn attempts_of_a_network_are_limited_and_a_refusal_costs_nothing() {
     };
     assert_eq!(ask(1, NOON), ["no-slots"]);
     assert_eq!(ask(2, NOON), ["no-slots"]);
-    assert_eq!(ask(3, NOON), ["limited", "network", "30000"]);
+    assert_eq!(ask(3, NOON), ["limited", "2", "30000"]);
     assert_eq!(
         ask(3, NOON + 30_000),
         ["no-slots"],
@@ -234,6 +309,7 @@ fn ids_of_63_bits_stay_whole() {
         &(NOON + 30_000).to_string(),
         &NOON.to_string(),
         "3600000",
+        "0",
     ]
     .map(str::to_owned);
     gate.server
@@ -261,10 +337,14 @@ proptest! {
         for (account, step_ms, count) in steps {
             now += step_ms;
             let mut reply = gate.ask(account, now);
+            if reply[0] == "over" {
+                prop_assert_eq!(gate.end(account, &reply[1], &reply[3], "bought"), ["ended"]);
+                reply = gate.ask(account, now);
+            }
             if reply == ["no-slots"] && count > 0 {
                 leases += 1;
-                until = now + 5_000;
-                prop_assert_eq!(gate.lease(&leases.to_string(), count, until, now), ["stored"]);
+                let stored = gate.lease(&leases.to_string(), count, now + 5_000, now);
+                until = if stored == ["stored"] { now + 5_000 } else { until };
                 reply = gate.ask(account, now);
             }
             match reply[0].as_str() {
@@ -282,7 +362,7 @@ proptest! {
                     prop_assert!(now < *exp);
                     prop_assert_eq!(token, &reply[1..].to_vec());
                 }
-                "paced" => prop_assert!(number(&reply, 1) > 0),
+                "paced" | "wait" => prop_assert!(number(&reply, 1) > 0),
                 word => prop_assert_eq!(word, "no-slots"),
             }
         }

@@ -153,6 +153,11 @@ pub const CASES: &[Case] = &[
         &[("orders", "PRIMARY")],
         6,
     ),
+    built(
+        "SELECT id, version FROM orders WHERE id IN (1006000, 1006010, 9)",
+        &[("orders", "PRIMARY")],
+        6,
+    ),
     // The orders of a sale in pages, as a rebuild reads them.
     known(
         "SELECT id, account_id, quantity, lease_id, created_at_ms FROM orders \
@@ -163,8 +168,8 @@ pub const CASES: &[Case] = &[
     ),
     // Sales. Twenty run, 2,000 are over.
     known(
-        "SELECT total, reserved, sold, quota, phase, CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) \
-         AS \"now_ms!: i64\" FROM sales WHERE id = ? FOR UPDATE",
+        "SELECT total, reserved, sold, quota, phase, drawn_at_ms, \
+         CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) AS \"now_ms!: i64\" FROM sales WHERE id = ? FOR UPDATE",
         &["7"],
         &[("sales", "PRIMARY")],
         2,

@@ -51,11 +51,12 @@ pub async fn fill(world: &World) {
         .await;
     let sales = "sales (id, item_id, slug, phase, price_minor, currency, total, reserved, sold,
                         limit_per_account, opens_at_ms, closes_at_ms, quota, rate_per_second,
-                        payment_seconds, epoch, created_at_ms)";
+                        payment_seconds, epoch, lobby_seed, frozen_at_ms, drawn_at_ms,
+                        created_at_ms)";
     let sale = |id: u64, closes_at: i64| {
         format!(
             "({id}, 1, 'sale-{id}', 'published', 1, 'USD', 5000, 300, 400,
-              1, 1, {closes_at}, 5, 9, 600, 1, 1)"
+              1, 1, {closes_at}, 5, 9, 600, 1, REPEAT('7', 32), 1, 1, 1)"
         )
     };
     let running = (1..=RUNNING).map(|id| sale(id, now + 3_600_000));

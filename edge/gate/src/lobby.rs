@@ -1,0 +1,178 @@
+//! The lobby as this PoP keeps it: arrivals reported, tickets folded into a Merkle tree, and the
+//! whole closed at the opening.
+//!
+//! Invariant: the origin knows of a lobby before its first arrival, and arrivals run ahead of the
+//! last report only so far; a store that lost its data goes on above what it can have given. After
+//! closing, count and tree stay what they were.
+
+use crate::internal;
+use crate::settings::Gate;
+use crate::store::{generation, keep_ms, key};
+use kernel::ids::SaleId;
+use kernel::lobby::{
+    CHUNK, ClosedLobby, Digest, LobbyReport, Ticket, chunk_root, leaf, root_of_chunks,
+};
+use kernel::problem::{Problem, ProblemKind};
+use kernel::snapshot::SnapshotSale;
+use kernel::time::UnixMillis;
+use kit::clock;
+use kit::pop_store::Script;
+
+static LOBBY: Script = Script::new(include_str!("../../../lua/edge/lobby.lua"));
+static CLOSE: Script = Script::new(include_str!("../../../lua/edge/close.lua"));
+static FOLD: Script = Script::new(include_str!("../../../lua/edge/fold.lua"));
+
+/// Chunks folded at one go while arrivals come: some thousand a second, more than can come.
+const CHUNKS_AT_ONCE: usize = 8;
+/// Who closes a lobby holds the others off for so long; if it dies, the next goes on.
+const CLOSING_MS: &str = "3000";
+
+/// Tells the origin how many have arrived, and keeps its answer.
+pub(crate) async fn report(gate: &Gate, entry: &SnapshotSale) -> Result<(), Problem> {
+    send_report(gate, entry, None).await
+}
+
+async fn send_report(
+    gate: &Gate,
+    entry: &SnapshotSale,
+    closed: Option<ClosedLobby>,
+) -> Result<(), Problem> {
+    let sale = entry.sale.id;
+    let lobby = key(sale, "lobby");
+    let arrivals = gate.store.command("HGET", &[&lobby, "arrivals"]).await?;
+    let count = arrivals.text(0).and_then(|text| text.parse().ok());
+    let report = LobbyReport {
+        sale_id: sale,
+        generation: generation(gate).await?,
+        count: count.unwrap_or(0),
+        closed,
+    };
+    let standing = internal::lobby(&gate.edge, &report).await.map_err(|why| {
+        eprintln!("the origin was not told of the lobby of sale.id={sale}: {why}");
+        Problem::from(ProblemKind::Unavailable)
+    })?;
+    let now = clock::now();
+    let arguments = [
+        standing.continue_above.to_string(),
+        report.count.to_string(),
+        now.0.to_string(),
+        keep_ms(entry, now),
+    ];
+    gate.store
+        .eval(&LOBBY, &[lobby], &arguments)
+        .await
+        .map(drop)
+}
+
+/// What is done now and then while arrivals come, behind the answer to one of them.
+pub(crate) fn look_after(gate: &'static Gate, entry: &SnapshotSale) {
+    let entry = entry.clone();
+    spin_sdk::wasip3::spawn(async move {
+        // What fails was logged, and the next arrival brings it about again.
+        drop(report(gate, &entry).await);
+        drop(fold(gate, &entry, None).await);
+    });
+}
+
+/// Closes the lobby and hands its tree in for the draw. One request does it; for the others there
+/// is nothing to do but to ask again.
+pub(crate) async fn close(gate: &Gate, entry: &SnapshotSale) -> Result<(), Problem> {
+    let sale = entry.sale.id;
+    let lock = key(sale, "closing");
+    let lock_it = [&lock, "1", "NX", "PX", CLOSING_MS];
+    let locked = gate.store.command("SET", &lock_it).await?;
+    if locked.text(0).is_none() {
+        return Ok(());
+    }
+    let mut reply = gate.store.eval(&CLOSE, &[key(sale, "lobby")], &[]).await?;
+    if reply.word() == "report" {
+        report(gate, entry).await?;
+        reply = gate.store.eval(&CLOSE, &[key(sale, "lobby")], &[]).await?;
+    }
+    let (count, floor): (u64, u64) = (reply.number(1)?, reply.number(2)?);
+    let size = count.saturating_sub(floor);
+    fold(gate, entry, Some(size)).await?;
+    let root = root_of_chunks(&chunks(gate, sale).await?);
+    let root = hex::encode(root);
+    send_report(gate, entry, Some(ClosedLobby { count, size, root })).await
+}
+
+/// Folds full chunks of tickets; once the tree has its final `size`, all of them.
+async fn fold(gate: &Gate, entry: &SnapshotSale, size: Option<u64>) -> Result<(), Problem> {
+    let sale = entry.sale.id;
+    let chunks_key = key(sale, "chunks");
+    let folded = gate.store.command("LLEN", &[&chunks_key]).await?;
+    let mut number: usize = folded.number(0)?;
+    let last = size.map(|size| size.div_ceil(CHUNK as u64));
+    for step in 0.. {
+        let done = match last {
+            Some(last) => number as u64 >= last,
+            None => step >= CHUNKS_AT_ONCE,
+        };
+        if done {
+            break;
+        }
+        let leaves = leaves(gate, sale, number).await?;
+        if leaves.is_empty() || (last.is_none() && leaves.len() < CHUNK) {
+            break;
+        }
+        let root = hex::encode(chunk_root(&leaves));
+        let arguments = [number.to_string(), root, keep_ms(entry, clock::now())];
+        gate.store
+            .eval(&FOLD, std::slice::from_ref(&chunks_key), &arguments)
+            .await?;
+        number += 1;
+    }
+    Ok(())
+}
+
+/// The roots of all folded chunks.
+pub(crate) async fn chunks(gate: &Gate, sale: SaleId) -> Result<Vec<Digest>, Problem> {
+    let reply = gate
+        .store
+        .command("LRANGE", &[&key(sale, "chunks"), "0", "-1"])
+        .await?;
+    let digest = |text: &String| hex::decode(text).ok()?.try_into().ok();
+    let chunks = reply.texts().iter().map(digest).collect::<Option<Vec<_>>>();
+    chunks.ok_or_else(|| reply.misunderstood())
+}
+
+/// The leaves of a chunk, from 0; of the last one, those that are there.
+pub(crate) async fn leaves(
+    gate: &Gate,
+    sale: SaleId,
+    chunk: usize,
+) -> Result<Vec<Digest>, Problem> {
+    let floor = gate
+        .store
+        .command("HGET", &[&key(sale, "lobby"), "floor"])
+        .await?;
+    let floor: u64 = floor.number(0)?;
+    let (first, last) = (chunk * CHUNK, chunk * CHUNK + CHUNK - 1);
+    let range = [&key(sale, "tickets"), &first.to_string(), &last.to_string()];
+    let reply = gate
+        .store
+        .command("LRANGE", &range.map(String::as_str))
+        .await?;
+    let entries = reply.texts();
+    let tickets = entries.iter().zip(floor + first as u64 + 1..);
+    let leaves = tickets.map(|(entry, arrival)| {
+        let ticket = ticket(sale, arrival, entry)?;
+        Some(leaf(arrival, &ticket.text(&gate.edge.keys)))
+    });
+    leaves
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(|| reply.misunderstood())
+}
+
+/// Reads "account joined serial".
+fn ticket(sale: SaleId, arrival: u64, entry: &str) -> Option<Ticket> {
+    let mut parts = entry.split(' ');
+    Some(Ticket {
+        sale,
+        account: parts.next()?.parse().ok()?,
+        arrival,
+        joined_at: UnixMillis(parts.next()?.parse().ok()?),
+        serial: parts.next()?.to_owned(),
+    })
+}

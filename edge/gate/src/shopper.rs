@@ -1,0 +1,110 @@
+//! A signed-in shopper's request about one sale, at the PoP that is the account's home.
+//!
+//! Invariant: everything that a later step goes by (account, sale, address) comes from here, where
+//! all of it was checked.
+
+use crate::limits::Limits;
+use crate::settings::Gate;
+use crate::turns::Applicant;
+use kernel::challenge::{Binding, Purpose, Solved};
+use kernel::client_address::prefix;
+use kernel::ids::AccountId;
+use kernel::problem::{Problem, ProblemKind};
+use kernel::snapshot::SnapshotSale;
+use kit::answer::Answer;
+use kit::body::Whole;
+use kit::peer::{Asked, At, at_home};
+use kit::snapshot::View;
+use kit::{body, challenge, clock, random, snapshot, visitor};
+use serde::de::DeserializeOwned;
+use std::net::IpAddr;
+
+/// Who asks, and about what.
+pub(crate) struct Shopper {
+    gate: &'static Gate,
+    view: View,
+    /// Where the sale stands in the snapshot.
+    index: usize,
+    request: Whole,
+    /// The account.
+    pub(crate) account: AccountId,
+    client: IpAddr,
+}
+
+impl Shopper {
+    /// Reads and checks the request. `Err` is the answer of the account's home, if that is elsewhere.
+    pub(crate) async fn of(
+        gate: &'static Gate,
+        request: Whole,
+        sale: &str,
+    ) -> Result<Result<Self, Answer>, Problem> {
+        let headers = request.headers();
+        visitor::check_site(&gate.edge, request.method(), headers)?;
+        let view = snapshot::current(&gate.edge).await?;
+        let mut sales = view.snapshot().sales.iter();
+        let index = sales.position(|entry| entry.sale.id.to_string() == sale);
+        let index = index.ok_or(ProblemKind::UnknownSale)?;
+        let account = visitor::session(headers, &view, clock::now())?.account;
+        let drawn = view.snapshot().sales[index]
+            .sale
+            .lobby
+            .drawn_at_ms
+            .is_some();
+        let asked = Asked::of(&request);
+        Ok(
+            match at_home(&gate.edge, &view, asked, account, drawn).await? {
+                At::Home(answer) => Err(answer),
+                At::Here(client) => Ok(Self {
+                    gate,
+                    view,
+                    index,
+                    account,
+                    client,
+                    request,
+                }),
+            },
+        )
+    }
+
+    /// The sale.
+    pub(crate) fn entry(&self) -> &SnapshotSale {
+        &self.view.snapshot().sales[self.index]
+    }
+
+    /// The snapshot that the request is answered from.
+    pub(crate) fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// What the body says.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        body::json(self.request.headers(), self.request.body())
+    }
+
+    /// What a challenge of theirs is bound to.
+    pub(crate) fn binding(&self, purpose: Purpose) -> Binding {
+        let sale = Some(self.entry().sale.id);
+        Binding::new(purpose, sale, Some(self.account), prefix(self.client))
+    }
+
+    /// Checks the answer to a challenge of this purpose.
+    pub(crate) async fn solved(&self, answer: &str, purpose: Purpose) -> Result<Solved, Problem> {
+        let Gate { edge, store, .. } = self.gate;
+        challenge::check(edge, store, answer, &self.binding(purpose)).await
+    }
+
+    /// The limits that they count against.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits::of(self.gate, self.entry().sale.id, self.account, self.client)
+    }
+
+    /// Them, as the store's scripts know them.
+    pub(crate) fn applicant(&self, solved: &Solved) -> Applicant {
+        Applicant {
+            request: random::name(),
+            account: self.account,
+            nonce: solved.nonce.clone(),
+            nonce_ms: challenge::remember_ms(solved),
+        }
+    }
+}
