@@ -16,6 +16,8 @@ const VALID_PER_CENT: usize = 1;
 const AT_ONCE: usize = 64;
 /// Of the valid requests, so many come first: what they spent is replayed later.
 const EARLY: usize = 50;
+/// Of a hundred requests, so many may find the PoP's Redis too slow on a busy machine.
+const SLOW_PER_CENT_MAX: usize = 1;
 
 const QUOTA_REQUESTS: usize = 50_000;
 const QUOTA: usize = 5;
@@ -41,7 +43,7 @@ async fn flood(shop: &Shop, sale: &str, requests: usize) -> Outcome {
     let began = Instant::now();
 
     let mut answers: Vec<_> = stream::iter(&mut askers[..EARLY])
-        .map(async |asker| asker.ask(Kind::Valid).await)
+        .map(async |asker| asker.ask().await)
         .buffer_unordered(AT_ONCE)
         .collect()
         .await;
@@ -65,15 +67,16 @@ async fn flood(shop: &Shop, sale: &str, requests: usize) -> Outcome {
     let time = began.elapsed();
 
     let mut by_kind = BTreeMap::<String, usize>::new();
-    let mut tokens = Vec::new();
+    let (mut tokens, mut slow) = (Vec::new(), 0);
     for (kind, status, body) in &answers {
         let word = body["type"].as_str().unwrap_or("a token");
         *by_kind
             .entry(format!("{kind:?}: {status} {word}"))
             .or_default() += 1;
         match kind.problem() {
+            _ if *status == 503 => slow += 1,
             Some(problem) => assert_eq!(word, format!("/problems/{problem}"), "{kind:?} {body}"),
-            None if *status == 201 => tokens.push(read(shop, body)),
+            None if matches!(status, 200 | 201) => tokens.push(read(shop, body)),
             None => assert_eq!((*status, word), (429, "/problems/slow-down"), "{body}"),
         }
     }
@@ -83,6 +86,10 @@ async fn flood(shop: &Shop, sale: &str, requests: usize) -> Outcome {
         answers.len() as f64 / time.as_secs_f64()
     );
     assert_eq!(answers.len(), requests);
+    assert!(
+        slow <= requests * SLOW_PER_CENT_MAX / 100,
+        "{slow} answers of 503"
+    );
     let asked = answers.iter().filter(|answer| answer.0 == Kind::Valid);
     assert_eq!(asked.count(), valid);
 
