@@ -17,10 +17,18 @@ local turn = redis.call('GET', KEYS[2])
 if turn then return { 'again', math.max(math.ceil(tonumber(turn) - now), 0) } end
 
 local burst = math.max(1000, interval)
+local function keep_whole_at(at)
+  -- A little longer than it matters, as the hosts' clocks differ.
+  redis.call('SET', KEYS[1], at, 'PX', math.ceil(at - now) + 10000)
+end
 local whole_at = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now)
-whole_at = math.min(whole_at, now + burst + wait_max) + interval
-local wait = math.max(whole_at - burst - now, 0)
+local bound = now + burst + wait_max
+if whole_at > bound then
+  whole_at = bound
+  keep_whole_at(bound)
+end
+local wait = math.max(whole_at + interval - burst - now, 0)
 if wait > wait_max then return { 'later', math.ceil(wait) } end
-redis.call('SET', KEYS[1], whole_at, 'PX', math.ceil(whole_at - now))
+keep_whole_at(whole_at + interval)
 redis.call('SET', KEYS[2], now + wait, 'PX', keep)
 return { 'turn', math.ceil(wait) }

@@ -1,7 +1,11 @@
 // @ts-check
-/** The page of one order: asks how it stands, often while that matters and seldom afterwards. */
+/**
+ * The page of one order: hears how it stands while that matters. Where it cannot hear it asks, often
+ * at first and seldom afterwards.
+ */
 import './count-down.js';
 import { synchronise } from './clock.js';
+import { listen } from './order-events.js';
 import { showOrder } from './order-view.js';
 import { patiently, pause, untilVisible } from './patience.js';
 import { startPayStep, wentToCheckout } from './pay.js';
@@ -11,7 +15,7 @@ import { goToSignIn } from './session.js';
 
 /** @typedef {import('./order-words.js').Order} Order */
 
-/** How often to ask in a state; a state that is not here is the end. */
+/** How often to ask in a state if nothing is heard; a state that is not here is the end. */
 const PACE_MS = new Map([
   ['queued', 1_000],
   ['pending_payment', 4_000],
@@ -19,6 +23,8 @@ const PACE_MS = new Map([
   ['packed', 60_000],
   ['shipped', 60_000],
 ]);
+/** States that change in moments, which are worth listening. */
+const LIVELY = new Set(['queued', 'pending_payment']);
 /** After the checkout page the provider's word is a matter of moments. */
 const AFTER_CHECKOUT_PACE_MS = 1_000;
 const AFTER_CHECKOUT_POLLS = 30;
@@ -63,19 +69,44 @@ function fail(error) {
   else say(inPlainWords(error));
 }
 
+async function ask() {
+  const order = await patiently(() => request('GET', path), {
+    onWait: ({ error }) => say(`${inPlainWords(error)} Trying again by itself.`),
+  });
+  show(order);
+}
+
+/** @param {number} pace_ms */
+async function rest(pace_ms) {
+  await pause(pace_ms * (0.8 + Math.random() * 0.4));
+  await untilVisible();
+}
+
+/** Asks while the word of the provider is due: a declined payment is no change of the order. */
+async function askAfterCheckout() {
+  while (justBack()) {
+    await rest(AFTER_CHECKOUT_PACE_MS);
+    polls += 1;
+    await ask();
+  }
+}
+
 async function follow() {
   await synchronise();
+  // Asking first also renews the session, which listening cannot.
+  await ask();
+  askAfterCheckout().catch(fail);
   for (;;) {
-    const order = await patiently(() => request('GET', path), {
-      onWait: ({ error }) => say(`${inPlainWords(error)} Trying again by itself.`),
-    });
-    polls += 1;
-    show(order);
-    const pace_ms = PACE_MS.get(order.state);
+    if (LIVELY.has(shown?.state ?? '')) {
+      await listen(path, (order) => {
+        show(order);
+        return LIVELY.has(order.state);
+      });
+    }
+    const pace_ms = PACE_MS.get(shown?.state ?? '');
     if (pace_ms === undefined) return;
-    const next_ms = justBack() ? AFTER_CHECKOUT_PACE_MS : pace_ms;
-    await pause(next_ms * (0.8 + Math.random() * 0.4));
-    await untilVisible();
+    await rest(pace_ms);
+    await ask();
   }
 }
 

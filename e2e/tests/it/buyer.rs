@@ -1,6 +1,8 @@
 //! A shopper with a program instead of a browser.
 
 use crate::shop::eventually;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use kernel::challenge::{self, Challenge};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -13,7 +15,7 @@ pub struct Buyer {
     client: Client,
     site: String,
     sandbox: String,
-    cookie: Option<String>,
+    pub cookie: Option<String>,
     pub token: Option<String>,
 }
 
@@ -43,6 +45,15 @@ impl Buyer {
             cookie: Some(cookie),
             ..Self::new(addresses, number)
         }
+    }
+
+    /// The account that the cookie names.
+    pub fn account(&self) -> String {
+        let cookie = self.cookie.as_deref().unwrap();
+        let claims = cookie.split('.').nth(1).unwrap();
+        let claims = BASE64.decode(claims).unwrap();
+        let claims: Value = serde_json::from_slice(&claims).unwrap();
+        claims["sub"].as_str().unwrap().to_owned()
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -9,14 +9,21 @@
 
 mod backend;
 mod buyer;
+mod edge;
+mod event_stream;
 mod shop;
+mod wire;
 
+mod attacks;
 mod away;
 mod bad_input;
+mod bleed;
 mod crash;
 mod crowd;
 mod disaster;
+mod events;
 mod origins;
+mod pacing;
 mod purchase;
 mod restart;
 mod untokened;

@@ -17,7 +17,7 @@ use xtask::system::{Addresses, EdgePort, Options, System};
 pub struct Shop {
     system: Mutex<System>,
     pub addresses: Addresses,
-    data: PathBuf,
+    pub data: PathBuf,
 }
 
 impl Shop {

@@ -16,6 +16,7 @@ mod away;
 mod close;
 mod deadlines;
 mod decide;
+mod events;
 mod explain;
 mod guard;
 mod http;

@@ -8,6 +8,8 @@ mod lease;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
+mod pace;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod spend;
