@@ -1,11 +1,14 @@
-//! Reads `static/`: the names of the assets with one hash of them all, which modules a script
-//! needs, and the templates. The assets themselves are embedded by `edge/pages` alone.
+//! Reads `static/` and builds what pages run of the kernel: the names of the assets with one hash
+//! of them all, which modules a script needs, and the templates. The assets themselves are embedded
+//! by `edge/pages` alone.
 //!
 //! Invariant: a byte changed in any asset changes the address of all, so an address once given
 //! out always means the same bytes, and modules find each other by their relative names.
 
 #[path = "build/files.rs"]
 mod files;
+#[path = "build/kernel.rs"]
+mod kernel;
 #[path = "build/modules.rs"]
 mod modules;
 #[path = "build/templates.rs"]
@@ -21,9 +24,13 @@ use std::{env, fs};
 fn main() -> Result<()> {
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").context("no manifest")?);
     let out = PathBuf::from(env::var_os("OUT_DIR").context("no output folder")?);
-    let root = manifest.join("../../static").canonicalize()?;
+    let top = manifest.join("../..").canonicalize()?;
+    let root = top.join("static");
 
-    let assets = files::assets(&root)?;
+    let mut assets = files::assets(&root)?;
+    let kernel = kernel::asset(&top, &out)?;
+    let kernel_path = kernel.path.clone();
+    assets.push(kernel);
     let code = format!(
         "{}{}{}",
         names(&assets)?,
@@ -33,14 +40,17 @@ fn main() -> Result<()> {
     fs::write(out.join("named.rs"), code)?;
 
     let mut stdout = std::io::stdout();
-    for path in [
-        root.as_path(),
-        &manifest.join("build"),
-        &manifest.join("build.rs"),
-    ] {
+    let ours = [
+        root.clone(),
+        manifest.join("build"),
+        manifest.join("build.rs"),
+    ];
+    for path in ours.into_iter().chain(kernel::sources(&top)) {
         let line = format!("cargo::rerun-if-changed={}\n", path.display());
         std::io::Write::write_all(&mut stdout, line.as_bytes())?;
     }
+    let line = format!("cargo::metadata=KERNEL={}\n", kernel_path.display());
+    std::io::Write::write_all(&mut stdout, line.as_bytes())?;
     Ok(())
 }
 

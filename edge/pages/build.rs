@@ -17,12 +17,21 @@ fn main() -> Result<()> {
     let out = PathBuf::from(env::var_os("OUT_DIR").context("no output folder")?);
     let root = manifest.join("../../static").canonicalize()?;
 
-    let assets = files::assets(&root)?;
+    let mut assets = files::assets(&root)?;
+    // Last, as in the list of names.
+    let kernel = PathBuf::from(env::var_os("DEP_LAYOUT_KERNEL").context("no module")?);
+    assets.push(File {
+        name: "js/kernel.wasm".to_owned(),
+        media_type: "application/wasm",
+        content: fs::read(&kernel)?,
+        path: kernel.clone(),
+    });
     fs::write(out.join("embedded.rs"), asset_table(&assets, &out)?)?;
 
     let mut stdout = std::io::stdout();
     for path in [
         root.as_path(),
+        &kernel,
         &manifest.join("build"),
         &manifest.join("../layout/build"),
         &manifest.join("build.rs"),

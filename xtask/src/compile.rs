@@ -8,6 +8,8 @@ const PROGRAMS: [&str; 4] = ["origin", "edge-host", "sandbox", "doorbuster"];
 pub const COMPONENTS: [&str; 3] = ["pages", "gate", "relay"];
 /// What components are compiled for.
 pub const COMPONENT_TARGET: &str = "wasm32-wasip2";
+/// What pages run in browsers is compiled for, by the build script of `pages`.
+pub const BROWSER_TARGET: &str = "wasm32-unknown-unknown";
 
 /// Builds all tests and, because each program has tests in `tests/`, the programs too. One call for
 /// both, as other features of one shared crate would have wasmtime compiled twice.

@@ -1,4 +1,4 @@
-//! Brings what is missing: the target of the components from rustup, servers as Debian packages.
+//! Brings what is missing: the targets of the components from rustup, servers as Debian packages.
 //!
 //! Packages are installed only by root or where `CI=true`; anybody else gets the one line to type.
 
@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::Context;
 
-use crate::compile::COMPONENT_TARGET;
+use crate::compile::{BROWSER_TARGET, COMPONENT_TARGET};
 use crate::servers::spawner;
 use crate::{programs, tool};
 
@@ -79,7 +79,7 @@ pub fn missing(purpose: Purpose) -> anyhow::Result<()> {
         install(&packages)?;
     }
     match purpose {
-        Purpose::System | Purpose::Tests => component_target(),
+        Purpose::System | Purpose::Tests => component_targets(),
         Purpose::Database | Purpose::Benchmark => Ok(()),
     }
 }
@@ -107,20 +107,26 @@ fn install(packages: &[&str]) -> anyhow::Result<()> {
     tool::run_quiet(command).context("cannot install packages")
 }
 
-/// Installs what components are compiled for.
-pub fn component_target() -> anyhow::Result<()> {
-    let output = Command::new("rustc")
-        .args(["--print", "target-libdir", "--target", COMPONENT_TARGET])
-        .output()
-        .context("cannot run rustc")?;
-    if Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir() {
+/// Installs what components, and what they send to browsers, are compiled for.
+pub fn component_targets() -> anyhow::Result<()> {
+    let mut missing = Vec::new();
+    for target in [COMPONENT_TARGET, BROWSER_TARGET] {
+        let output = Command::new("rustc")
+            .args(["--print", "target-libdir", "--target", target])
+            .output()
+            .context("cannot run rustc")?;
+        if !Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir() {
+            missing.push(target);
+        }
+    }
+    if missing.is_empty() {
         return Ok(());
     }
     if programs::find(&["rustup"]).is_none() {
-        let line = format!("rustup target add {COMPONENT_TARGET}");
+        let line = format!("rustup target add {}", missing.join(" "));
         return Err(ByHand { line }.into());
     }
     let mut command = spawner::command("rustup");
-    command.args(["target", "add", COMPONENT_TARGET]);
+    command.args(["target", "add"]).args(missing);
     tool::run_quiet(command)
 }

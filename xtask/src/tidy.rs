@@ -29,7 +29,7 @@ pub fn run() -> anyhow::Result<()> {
     for fault in arrows::in_dependencies(&workspace::metadata(true)?)? {
         judge(Err(anyhow::anyhow!(fault)));
     }
-    install::component_target()?;
+    install::component_targets()?;
     judge(clippy_native());
     judge(clippy_components());
     if faults > 0 {
@@ -59,7 +59,8 @@ fn clippy_native() -> anyhow::Result<()> {
 
 fn clippy_components() -> anyhow::Result<()> {
     let mut command = workspace::cargo();
-    command.args(["clippy", "--target", COMPONENT_TARGET, "--package", "kit"]);
+    command.args(["clippy", "--target", COMPONENT_TARGET]);
+    command.args(["--package", "kit", "--package", "layout"]);
     for component in COMPONENTS {
         command.args(["--package", component]);
     }

@@ -18,6 +18,7 @@ mod attacks;
 mod away;
 mod bad_input;
 mod bleed;
+mod challenges;
 mod crash;
 mod crowd;
 mod disaster;

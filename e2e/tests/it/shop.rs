@@ -157,12 +157,17 @@ impl Shop {
         origin.restart().expect("the origin starts again");
     }
 
+    /// One of the secrets that the system drew.
+    pub fn secret(&self, name: &str) -> String {
+        let secrets = std::fs::read(self.data.join("secrets.json")).unwrap();
+        let secrets: Value = serde_json::from_slice(&secrets).unwrap();
+        secrets[name].as_str().unwrap().to_owned()
+    }
+
     /// Buyers who are signed in, each at an address of its own: accounts and sessions are made by
     /// the origin's rooms, as a sign-up by e-mail takes a minute for thousands.
     pub async fn buyers(&self, count: u32) -> Vec<Buyer> {
-        let secrets = std::fs::read(self.data.join("secrets.json")).unwrap();
-        let secrets: Value = serde_json::from_slice(&secrets).unwrap();
-        let key = hex::decode(secrets["session_key"].as_str().unwrap()).unwrap();
+        let key = hex::decode(self.secret("session_key")).unwrap();
         let settings = AccountSettings {
             session_key: SigningKey::from_bytes(&key.try_into().unwrap()),
             smtp_url: Secret("smtp://127.0.0.1:9".into()),

@@ -98,4 +98,12 @@ mod tests {
         let names: Vec<_> = ASSETS.iter().map(|asset| asset.path).collect();
         assert_eq!(names, layout::assets::NAMES);
     }
+
+    #[test]
+    fn what_pages_run_of_the_kernel_is_among_them() {
+        let asset = find("js/kernel.wasm").unwrap();
+        assert!(asset.plain.starts_with(b"\0asm"));
+        let answer = asset.answer(&HeaderMap::new(), life(SET));
+        assert_eq!(answer.headers()["content-type"], "application/wasm");
+    }
 }

@@ -21,7 +21,16 @@ const IO_CRATES: [&str; 11] = [
     "wasmtime",
     "wasmtime-wasi",
 ];
-const EDGE: [&str; 5] = ["kit", "pages", "gate", "relay", "edge-host"];
+const EDGE: [&str; 8] = [
+    "captcha",
+    "browser",
+    "kit",
+    "layout",
+    "pages",
+    "gate",
+    "relay",
+    "edge-host",
+];
 
 /// Text that may stand only in files whose path begins so.
 const WORDS: [(&str, &str); 3] = [
@@ -70,13 +79,16 @@ pub fn in_dependencies(metadata: &Value) -> anyhow::Result<Vec<String>> {
             faults.push(format!("{user} must not depend on {name}"));
         }
     };
-    forbid("kernel", &IO_CRATES);
-    forbid("kernel", &[&EDGE[..], &["origin"]].concat());
+    for decider in ["kernel", "captcha", "browser"] {
+        forbid(decider, &IO_CRATES);
+        forbid(decider, &EDGE);
+    }
+    forbid("kernel", &["origin"]);
     forbid("origin", &EDGE);
     for user in EDGE {
         forbid(user, &["origin", "doorbuster"]);
     }
-    for user in ["pages", "gate", "relay"] {
+    for user in ["pages", "gate", "relay", "layout"] {
         forbid(
             user,
             &["pages", "gate", "relay", "edge-host", "sandbox", "xtask"],
@@ -84,7 +96,15 @@ pub fn in_dependencies(metadata: &Value) -> anyhow::Result<Vec<String>> {
     }
     forbid(
         "kit",
-        &["pages", "gate", "relay", "edge-host", "sandbox", "xtask"],
+        &[
+            "layout",
+            "pages",
+            "gate",
+            "relay",
+            "edge-host",
+            "sandbox",
+            "xtask",
+        ],
     );
     Ok(faults)
 }

@@ -5,6 +5,7 @@ use kernel::order::OrderState;
 use kernel::time::UnixMillis;
 use kernel::wire::{Order, OrderList, PaymentState};
 use kit::snapshot::View;
+use layout::country;
 use layout::render::{Value, context};
 use layout::told::Words;
 use layout::{way, words};
@@ -63,7 +64,14 @@ pub(super) fn order(order: &Order, view: &View, shown: &Shown, now: UnixMillis) 
         ),
         pending,
     };
-    context! { order, problem, errors, refresh_seconds, values => typed, signed_in => true }
+    let country_name = typed.get("country").and_then(|code| country::name(code));
+    // The template has it escaped.
+    let country_name = country_name.map(|name| Value::from_safe_string(name.to_owned()));
+    context! {
+        order, problem, errors, refresh_seconds, country_name,
+        values => typed,
+        signed_in => true,
+    }
 }
 
 /// The page of the list.
@@ -192,12 +200,12 @@ mod tests {
         let view = super::order(&order("pending_payment", None), &view(), &shown, NOON);
         let html = render("plain-order.html", &[], view).unwrap();
         for text in [
-            "<a href=\"#ship-city\">Please give a city.</a>",
+            "<a href=\"#ship-city\">City: Please give a city.</a>",
             "id=\"ship-city-error\">Please give a city.</p>",
             "aria-describedby=\" ship-city-error\" aria-invalid=\"true\"",
             "value=\"Ada &quot;L&quot;\"",
             "value=\"12 &lt;Street&gt;\"",
-            "<option value=\"DE\" selected>",
+            "<option value=\"DE\" selected>Germany</option>",
         ] {
             assert!(html.contains(text), "{text} in {html}");
         }
