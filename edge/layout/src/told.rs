@@ -90,7 +90,9 @@ impl Told {
         let (heading, what_to_do) = match plain(kind) {
             None if kind == ProblemKind::SlowDown.word() => (
                 "Please wait a moment".to_owned(),
-                format!("{} Nothing is lost.", text("detail")).trim().to_owned(),
+                format!("{} Nothing is lost.", text("detail"))
+                    .trim()
+                    .to_owned(),
             ),
             Some((heading, what_to_do)) => (heading.to_owned(), what_to_do.to_owned()),
             None if kind.is_empty() => (

@@ -155,12 +155,11 @@ mod tests {
 
     #[test]
     fn the_page_offers_what_can_be_done_now() {
-        let (form, checkout) = ("/api/orders/7/payment", "https://pay.example/8");
-        let (form, checkout) = (form.replace('/', "&#x2f;"), checkout.replace('/', "&#x2f;"));
+        let (form, checkout) = ("orders&#x2f;7/payment", "pay.example&#x2f;8");
         let check = |state, payment, has_form, has_checkout, refresh: Option<u32>| {
             let html = shown(state, payment);
-            assert_eq!(html.contains(&form), has_form, "{html}");
-            assert_eq!(html.contains(&checkout), has_checkout, "{html}");
+            assert_eq!(html.contains(form), has_form, "{html}");
+            assert_eq!(html.contains(checkout), has_checkout, "{html}");
             let meta = refresh.map(|seconds| format!(r#"refresh" content="{seconds}""#));
             assert_eq!(html.contains("http-equiv"), meta.is_some(), "{html}");
             assert!(meta.is_none_or(|meta| html.contains(&meta)), "{html}");
