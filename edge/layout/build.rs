@@ -1,5 +1,6 @@
-//! Reads `static/` and what pages run of the kernel: the names of the assets with one hash of all, which modules a script
-//! needs, and the templates. The assets themselves are embedded by `edge/pages` alone.
+//! Reads `static/` and builds what pages run of the kernel: the names of the assets with one hash
+//! of them all, which modules a script needs, and the templates. The assets themselves are embedded
+//! by `edge/pages` alone.
 //!
 //! Invariant: a byte changed in any asset changes the address of all, so an address once given
 //! out always means the same bytes, and modules find each other by their relative names.
@@ -27,7 +28,9 @@ fn main() -> Result<()> {
     let root = top.join("static");
 
     let mut assets = files::assets(&root)?;
-    assets.push(kernel::asset(&top, &out)?);
+    let kernel = kernel::asset(&top, &out)?;
+    let kernel_path = kernel.path.clone();
+    assets.push(kernel);
     let code = format!(
         "{}{}{}",
         names(&assets)?,
@@ -46,6 +49,8 @@ fn main() -> Result<()> {
         let line = format!("cargo::rerun-if-changed={}\n", path.display());
         std::io::Write::write_all(&mut stdout, line.as_bytes())?;
     }
+    let line = format!("cargo::metadata=KERNEL={}\n", kernel_path.display());
+    std::io::Write::write_all(&mut stdout, line.as_bytes())?;
     Ok(())
 }
 

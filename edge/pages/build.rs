@@ -1,12 +1,10 @@
-//! Embeds the assets, those of `static/` and what pages run of the kernel, with their compressed
-//! variants. Their names, their one hash and the templates are `edge/layout`'s.
+//! Embeds the assets of `static/` with their compressed variants. Their names, their one hash and
+//! the templates are `edge/layout`'s.
 
 #[path = "build/compress.rs"]
 mod compress;
 #[path = "../layout/build/files.rs"]
 mod files;
-#[path = "../layout/build/kernel.rs"]
-mod kernel;
 
 use anyhow::{Context, Result};
 use files::File;
@@ -17,21 +15,27 @@ use std::{env, fs};
 fn main() -> Result<()> {
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").context("no manifest")?);
     let out = PathBuf::from(env::var_os("OUT_DIR").context("no output folder")?);
-    let top = manifest.join("../..").canonicalize()?;
-    let root = top.join("static");
+    let root = manifest.join("../../static").canonicalize()?;
 
     let mut assets = files::assets(&root)?;
-    assets.push(kernel::asset(&top, &out)?);
+    // Last, as in the list of names.
+    let kernel = PathBuf::from(env::var_os("DEP_LAYOUT_KERNEL").context("no module")?);
+    assets.push(File {
+        name: "js/kernel.wasm".to_owned(),
+        media_type: "application/wasm",
+        content: fs::read(&kernel)?,
+        path: kernel.clone(),
+    });
     fs::write(out.join("embedded.rs"), asset_table(&assets, &out)?)?;
 
     let mut stdout = std::io::stdout();
-    let ours = [
-        root.clone(),
-        manifest.join("build"),
-        manifest.join("../layout/build"),
-        manifest.join("build.rs"),
-    ];
-    for path in ours.into_iter().chain(kernel::sources(&top)) {
+    for path in [
+        root.as_path(),
+        &kernel,
+        &manifest.join("build"),
+        &manifest.join("../layout/build"),
+        &manifest.join("build.rs"),
+    ] {
         let line = format!("cargo::rerun-if-changed={}\n", path.display());
         std::io::Write::write_all(&mut stdout, line.as_bytes())?;
     }

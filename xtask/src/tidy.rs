@@ -59,7 +59,8 @@ fn clippy_native() -> anyhow::Result<()> {
 
 fn clippy_components() -> anyhow::Result<()> {
     let mut command = workspace::cargo();
-    command.args(["clippy", "--target", COMPONENT_TARGET, "--package", "kit"]);
+    command.args(["clippy", "--target", COMPONENT_TARGET]);
+    command.args(["--package", "kit", "--package", "layout"]);
     for component in COMPONENTS {
         command.args(["--package", component]);
     }

@@ -1,5 +1,5 @@
 //! What pages run of the kernel: `edge/browser`, built here for browsers, so that whoever builds
-//! `pages` has it, and never an old one.
+//! a component has it, and never an old one.
 
 use crate::files::File;
 use anyhow::{Context, Result, ensure};
@@ -60,7 +60,7 @@ pub fn sources(top: &Path) -> impl Iterator<Item = PathBuf> {
     SOURCES.iter().map(|name| top.join(name))
 }
 
-/// A folder in the target folder that all builds of `pages` share: the module is the same for all.
+/// A folder in the target folder that all builds share: the module is the same for all.
 fn target_folder(out: &Path) -> PathBuf {
     let marked = |folder: &&Path| folder.join("CACHEDIR.TAG").is_file();
     out.ancestors().find(marked).unwrap_or(out).join("browser")

@@ -5,6 +5,7 @@
 //! nothing inline and leads nowhere but to this site and to the checkout.
 
 pub mod assets;
+pub mod country;
 pub mod headers;
 pub mod settings;
 pub mod words;

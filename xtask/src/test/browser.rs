@@ -40,12 +40,9 @@ pub fn run(count: &mut Count) -> anyhow::Result<()> {
             "DOORBUSTER_UP_JSON",
             serde_json::to_string(system.addresses())?,
         )
-        // For those who read codes in pictures, which nobody but the PoP can tell.
+        // To read codes in pictures and to age sessions takes the secrets and programs of `e2e`.
         .env("DOORBUSTER_ENVIRONMENT_FILE", system.environment_file())
-        .env(
-            "DOORBUSTER_CHALLENGE_CODE",
-            workspace::binaries()?.join("challenge-code"),
-        );
+        .env("DOORBUSTER_BINARIES", workspace::binaries()?);
     let status = tool::run_lines(command, |line| {
         println!("{line}");
         count.see_node(line);

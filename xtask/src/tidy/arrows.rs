@@ -21,10 +21,11 @@ const IO_CRATES: [&str; 11] = [
     "wasmtime",
     "wasmtime-wasi",
 ];
-const EDGE: [&str; 7] = [
+const EDGE: [&str; 8] = [
     "captcha",
     "browser",
     "kit",
+    "layout",
     "pages",
     "gate",
     "relay",
@@ -87,7 +88,7 @@ pub fn in_dependencies(metadata: &Value) -> anyhow::Result<Vec<String>> {
     for user in EDGE {
         forbid(user, &["origin", "doorbuster"]);
     }
-    for user in ["pages", "gate", "relay"] {
+    for user in ["pages", "gate", "relay", "layout"] {
         forbid(
             user,
             &["pages", "gate", "relay", "edge-host", "sandbox", "xtask"],
@@ -95,7 +96,15 @@ pub fn in_dependencies(metadata: &Value) -> anyhow::Result<Vec<String>> {
     }
     forbid(
         "kit",
-        &["pages", "gate", "relay", "edge-host", "sandbox", "xtask"],
+        &[
+            "layout",
+            "pages",
+            "gate",
+            "relay",
+            "edge-host",
+            "sandbox",
+            "xtask",
+        ],
     );
     Ok(faults)
 }
