@@ -11,6 +11,7 @@
 
 use crate::chance::Chance;
 use crate::glyphs::{Point, strokes};
+use crate::png;
 
 /// Pixels across.
 pub const WIDTH: u32 = 300;
@@ -44,7 +45,7 @@ pub fn picture(code: &[u8], seed: &[u8; 32]) -> Vec<u8> {
     for _ in 0..4 {
         cross(&mut scratches, 0.6, &bend, &mut chance);
     }
-    encode(&develop(&ink, &scratches, &mut chance))
+    png::file(WIDTH, HEIGHT, &develop(&ink, &scratches, &mut chance))
 }
 
 /// How the paper is bent.
@@ -188,25 +189,6 @@ fn develop(ink: &Layer, scratches: &Layer, chance: &mut Chance) -> Vec<u8> {
     layers.map(pixel).collect()
 }
 
-fn encode(greys: &[u8]) -> Vec<u8> {
-    let mut file = Vec::new();
-    let mut encoder = png::Encoder::new(&mut file, WIDTH, HEIGHT);
-    encoder.set_color(png::ColorType::Grayscale);
-    encoder.set_depth(png::BitDepth::Four);
-    // Noise does not repeat itself: there is nothing to search for.
-    encoder.set_compression(png::Compression::Fast);
-    encoder.set_filter(png::Filter::NoFilter);
-    let pairs = greys.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]);
-    let pairs = pairs.collect::<Vec<_>>();
-    let written = encoder
-        .write_header()
-        .and_then(|mut writer| writer.write_image_data(&pairs));
-    match written {
-        Ok(()) => file,
-        Err(error) => unreachable!("memory takes all, and the size is right: {error}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,14 +197,11 @@ mod tests {
     /// What a page with a picture may cost.
     const BYTES_MAX: usize = 16_000;
 
+    /// From 0 to 255.
     fn greys(file: &[u8]) -> Vec<u8> {
-        let mut decoder = png::Decoder::new(std::io::Cursor::new(file));
-        decoder.set_transformations(png::Transformations::EXPAND);
-        let mut reader = decoder.read_info().unwrap();
-        assert_eq!((reader.info().width, reader.info().height), (WIDTH, HEIGHT));
-        let mut greys = vec![0; reader.output_buffer_size().unwrap()];
-        reader.next_frame(&mut greys).unwrap();
-        greys
+        let greys = png::tests::greys(file, WIDTH as usize);
+        assert_eq!(greys.len(), (WIDTH * HEIGHT) as usize);
+        greys.into_iter().map(|grey| grey * 17).collect()
     }
 
     #[test]
