@@ -44,8 +44,9 @@ impl Shop {
             pops,
             edge_port: EdgePort::Any,
             empty: true,
-            // A test solves thousands of challenges; how hard they are is not its question.
-            edge_variables: [("POW_DIFFICULTY", "100")]
+            // A test solves thousands of challenges; how hard they are is not its question, save
+            // that they get harder at 50 a second.
+            edge_variables: [("POW_DIFFICULTY", "100"), ("CHALLENGES_PER_SECOND", "50")]
                 .iter()
                 .chain(variables)
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
