@@ -1,5 +1,5 @@
 // @ts-check
-/** Money and times as people read them. */
+/** Money, numbers and times as people read them. */
 
 /** @typedef {{amount_minor: number, currency: string}} Money */
 
@@ -8,6 +8,13 @@ export function moneyText({ amount_minor, currency }) {
   const format = new Intl.NumberFormat('en-US', { style: 'currency', currency });
   const digits = format.resolvedOptions().maximumFractionDigits ?? 2;
   return format.format(amount_minor / 10 ** digits);
+}
+
+const NUMBER = new Intl.NumberFormat('en-US');
+
+/** @param {number} number */
+export function numberText(number) {
+  return NUMBER.format(number);
 }
 
 const WHEN = new Intl.DateTimeFormat('en-GB', {

@@ -6,9 +6,10 @@
  * @property {WebAssembly.Memory} memory
  * @property {(bytes: number) => number} room
  * @property {() => number} told
- * @property {(first: number, tries: number) => number} search
+ * @property {(...numbers: number[]) => number} search first counter, tries
+ * @property {(...numbers: number[]) => number} verify
  */
-/** @typedef {(name: 'search', text: string, ...numbers: [number, number]) => any} Call */
+/** @typedef {(name: 'search' | 'verify', text: string, ...numbers: number[]) => any} Call */
 
 /**
  * Loads it once for whoever asks; fails where the browser cannot, or may not, run it.

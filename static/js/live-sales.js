@@ -14,6 +14,7 @@ import { request } from './request.js';
  * @property {number} closes_at_ms
  * @property {'scheduled' | 'open' | 'paused' | 'sold_out' | 'closed'} state
  * @property {'many' | 'few' | 'none'} remaining
+ * @property {import('./lobby.js').Lobby} [lobby] none until the first answer
  */
 
 const TICK_MS = 250;
@@ -59,6 +60,7 @@ function isQuiet(sales) {
 }
 
 /**
+ * Elements hear `sale-state` when what is shown changes, and `sale-news` with each answer.
  * @param {HTMLElement[]} elements with `data-sale`, `data-state` and the times
  * @param {object} source
  * @param {string} source.path
@@ -99,6 +101,10 @@ export async function keepLive(elements, { path, pace_ms, read }) {
         if (sales.has(sale.id)) sales.set(sale.id, sale);
       }
       show();
+      for (const element of elements) {
+        const detail = sales.get(element.dataset.sale ?? '');
+        element.dispatchEvent(new CustomEvent('sale-news', { detail }));
+      }
     } catch {
       // The state last heard of stands; the next round asks again.
     }

@@ -42,6 +42,7 @@ const WORDS = {
   paused: 'The sale is paused for a moment.',
   unavailable: 'The shop cannot do this for a moment.',
   'sold-out': 'Sold out at the moment.',
+  'unknown-place': 'Your account has no place in this sale.',
   'over-limit': 'Your account already has as many units of this sale as one may have.',
   'challenge-wrong': 'The check against robots did not work. Please try again.',
   'challenge-spent': 'The check against robots did not work. Please try again.',

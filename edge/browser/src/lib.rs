@@ -8,6 +8,7 @@
     reason = "a function that JavaScript calls must keep its name, which is all that is unsafe here"
 )]
 
+mod receipt;
 mod search;
 
 use std::cell::RefCell;
@@ -44,6 +45,13 @@ pub extern "C" fn told() -> *const u8 {
 #[unsafe(no_mangle)]
 pub extern "C" fn search(first: u32, tries: u32) -> usize {
     call(|parameters| search::run(parameters, first, tries))
+}
+
+/// Recomputes a place. In: a receipt, as JSON. Out: JSON, `{"place": n}` counted from 0, `{"wrong":
+/// why}`, or `{"error": why}` for what is no receipt.
+#[unsafe(no_mangle)]
+pub extern "C" fn verify() -> usize {
+    call(receipt::verify)
 }
 
 /// Gives the text in the room to `work`, and keeps what it says; how long that is.

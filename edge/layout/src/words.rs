@@ -37,7 +37,8 @@ pub fn money(money: Money) -> String {
     format!("{minus}{prefix}{units}.{:0width$}", amount % scale)
 }
 
-fn grouped(number: u64) -> String {
+/// `12,345`.
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (index, digit) in digits.chars().enumerate() {

@@ -5,6 +5,7 @@
 
 mod route;
 
+mod draw_view;
 mod page;
 mod sale_view;
 mod shown;

@@ -1,5 +1,6 @@
 //! The pages: which template, which scripts, which view.
 
+use crate::draw_view::DrawView;
 use crate::route::Fixed;
 use crate::sale_view::SaleView;
 use kernel::ids::OrderId;
@@ -27,6 +28,11 @@ pub fn sales(sales: &[SaleView]) -> Result<String, Error> {
 /// One sale.
 pub fn sale(sale: &SaleView) -> Result<String, Error> {
     render("sale.html", &["js/sale.js"], context! { sale })
+}
+
+/// How the places of a sale were drawn.
+pub fn draw(sale: &SaleView, draw: &DrawView) -> Result<String, Error> {
+    render("draw.html", &["js/draw.js"], context! { sale, draw })
 }
 
 /// A page that is the same for everybody.
@@ -82,6 +88,54 @@ mod tests {
 
     fn page_of(sale: &Sale, now: i64) -> String {
         super::sale(&SaleView::new(sale, UnixMillis(now))).unwrap()
+    }
+
+    fn draw_of(sale: &Sale) -> String {
+        let view = SaleView::new(sale, UnixMillis(2_000));
+        super::draw(&view, &DrawView::new(sale)).unwrap()
+    }
+
+    #[test]
+    fn a_draw_is_published_whole_and_its_weakness_said() {
+        let mut sale = sale_with("Console", "open", "many");
+        sale.lobby.commitment = "c0".repeat(32);
+        let html = draw_of(&sale);
+        assert!(html.contains("have not been drawn yet"), "{html}");
+        assert!(html.contains(&sale.lobby.commitment), "{html}");
+
+        sale.lobby = kernel::lobby::Lobby {
+            seed: Some("5e".repeat(32)),
+            drawn_at_ms: Some(UnixMillis(1_500)),
+            pops: vec![kernel::lobby::LobbyPop {
+                id: "pop-1".to_owned(),
+                count: 12_345,
+                size: 12_345,
+                root: "40".repeat(32),
+            }],
+            ..sale.lobby
+        };
+        let html = draw_of(&sale);
+        for text in ["12,345 places", "pop-1", "lobby verify receipt.json"] {
+            assert!(html.contains(text), "{text} in {html}");
+        }
+        for byte in ["5e", "40"] {
+            assert!(html.contains(&byte.repeat(32)), "{byte} in {html}");
+        }
+        assert!(!html.contains("have not been drawn yet"), "{html}");
+        let weakness = "The operator could have known the draw.";
+        assert!(html.contains(weakness), "{html}");
+
+        let beacon = |value: Option<&str>| kernel::lobby::Beacon {
+            round: 77,
+            due_at_ms: UnixMillis(1_400),
+            value: value.map(str::to_owned),
+        };
+        sale.lobby.beacon = Some(beacon(None));
+        assert!(draw_of(&sale).contains(weakness));
+        sale.lobby.beacon = Some(beacon(Some("beac09")));
+        let html = draw_of(&sale);
+        assert!(html.contains("beac09") && html.contains(">77<"), "{html}");
+        assert!(!html.contains(weakness), "{html}");
     }
 
     #[test]
@@ -140,6 +194,7 @@ mod tests {
         let mut pages = vec![
             sales(&[]).unwrap(),
             page_of(&sale_with("Console", "open", "many"), 2_000),
+            draw_of(&sale_with("Console", "open", "many")),
             super::message(message).unwrap(),
             order(OrderId(7)).unwrap(),
         ];

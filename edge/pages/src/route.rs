@@ -10,6 +10,8 @@ pub enum Route<'a> {
     Sales,
     /// One sale, by id or slug.
     Sale(&'a str),
+    /// How the places of one sale were drawn, by id or slug.
+    Draw(&'a str),
     /// A page that is the same for everybody at all times.
     Fixed(Fixed),
     /// One order: a page that a script fills, or that leads on to the order where none runs.
@@ -51,6 +53,7 @@ pub fn of(path: &str) -> Route<'_> {
     match (parts.next(), parts.next(), parts.next()) {
         (None, ..) | (Some("sales"), None, _) => Route::Sales,
         (Some("sales"), Some(name), None) => Route::Sale(name),
+        (Some("sales"), Some(name), Some("draw")) => Route::Draw(name),
         (Some("sign-in"), None, _) => Route::Fixed(Fixed::SignIn),
         (Some("sign-up"), None, _) => Route::Fixed(Fixed::SignUp),
         (Some("reset"), None, _) => Route::Fixed(Fixed::Reset),
@@ -84,6 +87,8 @@ mod tests {
         check("/sales", Route::Sales);
         check("/sales/console", Route::Sale("console"));
         check("/sales/console/", Route::Sale("console"));
+        check("/sales/console/draw", Route::Draw("console"));
+        check("/sales/console/draw/7", Route::Unknown);
         check("/sales/console/more", Route::Unknown);
         check("/sign-in", Route::Fixed(Fixed::SignIn));
         check("/sign-in/x", Route::Unknown);

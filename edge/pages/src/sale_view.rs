@@ -68,7 +68,8 @@ impl SaleView {
     }
 }
 
-fn instant(at: UnixMillis) -> Instant {
+/// The instant in all its shapes.
+pub fn instant(at: UnixMillis) -> Instant {
     Instant {
         ms: at.0,
         iso: words::iso(at),

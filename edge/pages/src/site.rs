@@ -1,6 +1,7 @@
 //! From an address to an answer.
 
 use crate::assets;
+use crate::draw_view::DrawView;
 use crate::encoding::{Encoding, choose};
 use crate::page::Page;
 use crate::render::{self, Message};
@@ -57,6 +58,7 @@ async fn route(path: &str, query: &str, headers: &HeaderMap) -> Answer {
     match route::of(path) {
         Route::Sales => catalogue(headers, |view, now| Some(list(view, now))).await,
         Route::Sale(name) => catalogue(headers, |view, now| single(name, view, now)).await,
+        Route::Draw(name) => catalogue(headers, |view, now| draw(name, view, now)).await,
         Route::Fixed(page) => match second_step(page, query) {
             Some(step) => page::page(200, finish::TEMPLATE, step).await,
             None => fixed(headers, page),
@@ -133,6 +135,15 @@ fn single(name: &str, view: &View, now: UnixMillis) -> Option<Rendered> {
         &format!("/sales/{}", sale.id),
         &view.version(now),
         || render::sale(&SaleView::new(sale, now)),
+    ))
+}
+
+fn draw(name: &str, view: &View, now: UnixMillis) -> Option<Rendered> {
+    let sale = &view.snapshot().sale(name)?.sale;
+    Some(rendered::page(
+        &format!("/sales/{}/draw", sale.id),
+        &view.version(now),
+        || render::draw(&SaleView::new(sale, now), &DrawView::new(sale)),
     ))
 }
 
