@@ -18,8 +18,9 @@ use sha1::{Digest, Sha1};
 use spin_sdk::redis::{Connection, Error, RedisParameter, RedisResult};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// The longest a call may take, in milliseconds.
-pub const CALL_MS_MAX: u64 = 50;
+/// The longest a call may take, in milliseconds: the answer that it was too slow is promised within
+/// 50, and has a way to go.
+pub const CALL_MS_MAX: u64 = 45;
 
 static BREAKER: Mutex<Breaker> = Mutex::new(Breaker::new());
 
