@@ -74,7 +74,8 @@ test("the gate takes what ALTCHA's widget solved in a browser", { timeout: 120_0
     route.fulfill({ contentType: 'text/javascript', body: script }),
   );
   await page.goto('/widget');
-  await page.getByRole('checkbox').check({ force: true });
+  // Its box is drawn anew all the time, so that it never stands still for a click of the mouse.
+  await page.getByRole('checkbox').dispatchEvent('click');
   const field = page.locator('input[name="challenge"]');
   await field.waitFor({ state: 'attached' });
   await page.waitForFunction(() => document.querySelector('input[name="challenge"]')?.value);

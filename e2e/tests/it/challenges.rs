@@ -3,7 +3,7 @@
 use crate::buyer::{Buyer, assert_problem, read};
 use crate::shop::{Shop, eventually};
 use futures::future::join_all;
-use kernel::challenge::media;
+use kernel::challenge::{self, Challenge, media};
 use kernel::keys::PopKeys;
 use kernel::time::UnixMillis;
 use reqwest::Method;
@@ -154,6 +154,22 @@ async fn an_answer_sent_a_hundred_times_at_once_counts_once() {
             answers[0]
         );
     }
+}
+
+#[tokio::test]
+async fn many_at_once_make_the_work_harder() {
+    let shop = Shop::shared();
+    let buyer = Buyer::new(&shop.addresses, 9_304);
+    let path = "/gate/challenges?purpose=sign-in";
+    // At rest no counter is as high as 100; at ten times the easy rate most are.
+    eventually("a high counter", async || {
+        let asked = join_all((0..AT_ONCE).map(|_| buyer.get(path))).await;
+        let (status, last) = asked.into_iter().next_back().unwrap();
+        assert_eq!(status, 200, "{last}");
+        let challenge: Challenge = serde_json::from_value(last).unwrap();
+        challenge::solve(&challenge, 1_000_000).unwrap().counter >= 100
+    })
+    .await;
 }
 
 #[tokio::test]

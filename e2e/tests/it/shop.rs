@@ -36,8 +36,12 @@ impl Shop {
             data: data.clone(),
             edge_port: EdgePort::Any,
             empty: true,
-            // A test solves thousands of challenges; how hard they are is not its question.
-            edge_variables: vec![("POW_DIFFICULTY".into(), "100".into())],
+            // A test solves thousands of challenges; how hard they are is not its question, save
+            // that they get harder at 50 a second.
+            edge_variables: vec![
+                ("POW_DIFFICULTY".into(), "100".into()),
+                ("CHALLENGES_PER_SECOND".into(), "50".into()),
+            ],
         };
         let system = System::start(&options).expect("the system starts");
         let addresses = system.addresses().clone();

@@ -11,6 +11,7 @@ mod chance;
 
 mod glyphs;
 mod picture;
+mod png;
 
 mod sound;
 

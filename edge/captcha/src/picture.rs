@@ -11,6 +11,7 @@
 
 use crate::chance::Chance;
 use crate::glyphs::{Point, strokes};
+use crate::png;
 
 /// Pixels across.
 pub const WIDTH: u32 = 300;
@@ -19,13 +20,13 @@ pub const HEIGHT: u32 = 100;
 
 const PAPER: f32 = 232.0;
 const INK: f32 = 48.0;
-/// Greys are multiples of it: noise of all greys would make the file three times as long.
-const STEP: f32 = 15.0;
+/// From one of the 16 greys to the next: noise of 256 would make the file three times as long.
+const STEP: f32 = 17.0;
 /// The middle of the first digit and how far the next one is, before chance.
 const FIRST_X: f32 = 45.0;
 const NEXT_X: f32 = 42.0;
 
-/// The digits `code` as a PNG file of 8-bit greys; all that is left to chance follows from `seed`.
+/// The digits `code` as a PNG file of 16 greys; all that is left to chance follows from `seed`.
 pub fn picture(code: &[u8], seed: &[u8; 32]) -> Vec<u8> {
     let mut chance = Chance::new(seed);
     let bend = Bend::draw(&mut chance);
@@ -44,7 +45,7 @@ pub fn picture(code: &[u8], seed: &[u8; 32]) -> Vec<u8> {
     for _ in 0..4 {
         cross(&mut scratches, 0.6, &bend, &mut chance);
     }
-    encode(&develop(&ink, &scratches, &mut chance))
+    png::file(WIDTH, HEIGHT, &develop(&ink, &scratches, &mut chance))
 }
 
 /// How the paper is bent.
@@ -156,7 +157,8 @@ impl Layer {
             for column in span(from.0, to.0, WIDTH) {
                 let (x, y) = (column as f32 + 0.5 - from.0, row as f32 + 0.5 - from.1);
                 let part = ((x * across + y * down) / length_squared).clamp(0.0, 1.0);
-                let distance = (x - part * across).hypot(y - part * down);
+                let (x, y) = (x - part * across, y - part * down);
+                let distance = (x * x + y * y).sqrt();
                 let covered = (radius + 0.5 - distance).clamp(0.0, 1.0);
                 let pixel = &mut self.covered[(row * WIDTH + column) as usize];
                 *pixel = pixel.max(covered);
@@ -165,7 +167,7 @@ impl Layer {
     }
 }
 
-/// Ink on paper that is a little uneven and a little dirty.
+/// Ink on paper that is a little uneven and a little dirty, a grey from 0 to 15 a pixel.
 fn develop(ink: &Layer, scratches: &Layer, chance: &mut Chance) -> Vec<u8> {
     let (slope_x, slope_y) = (chance.between(-10.0, 10.0), chance.between(-8.0, 8.0));
     let layers = ink.covered.iter().zip(&scratches.covered).enumerate();
@@ -182,23 +184,9 @@ fn develop(ink: &Layer, scratches: &Layer, chance: &mut Chance) -> Vec<u8> {
         } else {
             grey
         };
-        (grey.clamp(0.0, 255.0) / STEP).round() as u8 * STEP as u8
+        (grey.clamp(0.0, 255.0) / STEP).round() as u8
     };
     layers.map(pixel).collect()
-}
-
-fn encode(greys: &[u8]) -> Vec<u8> {
-    let mut file = Vec::new();
-    let mut encoder = png::Encoder::new(&mut file, WIDTH, HEIGHT);
-    encoder.set_color(png::ColorType::Grayscale);
-    encoder.set_depth(png::BitDepth::Eight);
-    let written = encoder
-        .write_header()
-        .and_then(|mut writer| writer.write_image_data(greys));
-    match written {
-        Ok(()) => file,
-        Err(error) => unreachable!("memory takes all, and the size is right: {error}"),
-    }
 }
 
 #[cfg(test)]
@@ -209,13 +197,11 @@ mod tests {
     /// What a page with a picture may cost.
     const BYTES_MAX: usize = 16_000;
 
+    /// From 0 to 255.
     fn greys(file: &[u8]) -> Vec<u8> {
-        let decoder = png::Decoder::new(std::io::Cursor::new(file));
-        let mut reader = decoder.read_info().unwrap();
-        assert_eq!((reader.info().width, reader.info().height), (WIDTH, HEIGHT));
-        let mut greys = vec![0; reader.output_buffer_size().unwrap()];
-        reader.next_frame(&mut greys).unwrap();
-        greys
+        let greys = png::tests::greys(file, WIDTH as usize);
+        assert_eq!(greys.len(), (WIDTH * HEIGHT) as usize);
+        greys.into_iter().map(|grey| grey * 17).collect()
     }
 
     #[test]

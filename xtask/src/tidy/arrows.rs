@@ -156,7 +156,9 @@ mod tests {
     use crate::tidy::sources::Source;
 
     fn metadata(arrows: &[(&str, &str, Value)]) -> Value {
-        let names = ["kernel", "origin", "kit", "gate", "hmac", "tokio"];
+        let names = [
+            "kernel", "origin", "kit", "gate", "captcha", "hmac", "tokio",
+        ];
         let packages: Vec<Value> = names
             .iter()
             .map(|name| json!({"id": format!("{name}#1"), "name": name}))
@@ -195,6 +197,14 @@ mod tests {
                 1,
             ),
             (vec![("origin", "kit", normal.clone())], 1),
+            (vec![("gate", "captcha", normal.clone())], 0),
+            (
+                vec![
+                    ("captcha", "kit", normal.clone()),
+                    ("kit", "tokio", normal.clone()),
+                ],
+                2,
+            ),
             (
                 vec![
                     ("gate", "kit", normal.clone()),
