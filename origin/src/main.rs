@@ -83,7 +83,7 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         async move { drop(stopped.wait_for(|stop| *stop).await) }
     };
     let mut listeners = JoinSet::new();
-    let mut shop = None;
+    let mut serving = None;
     let mut workers = JoinSet::new();
 
     let ops = bind("ops", ops_settings.listen).await?;
@@ -97,7 +97,7 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         let origin = Origin::new(stores.clone(), accounts, provider, http, payments);
         listeners.spawn(serve(edge, edge_routes(origin.clone()), stopping()));
         listeners.spawn(serve(webhooks, webhook_routes(origin.clone()), stopping()));
-        shop = Some(origin);
+        serving = Some(origin);
     }
     if roles.contains(&Role::Decider) {
         workers.spawn(origin::orders::decide(stores.clone()));
@@ -124,7 +124,7 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
     }
     tracing::info!("Stopping: requests may finish");
     stop.send_replace(true);
-    if let Some(origin) = shop {
+    if let Some(origin) = serving {
         origin.end_streams();
     }
     listeners.join_all().await;

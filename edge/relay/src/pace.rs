@@ -92,7 +92,12 @@ async fn turn(relay: &Relay, token: &PurchaseToken, rate_per_second: u32) -> Res
         HOLD_MS_MAX.to_string(),
         token.expires_at.since(now).max(1).to_string(),
     ];
-    let reply = relay.store.eval(&PACE, &keys, &arguments).await?;
+    let ask = async || relay.store.eval(&PACE, &keys, &arguments).await;
+    // A stall of the store is often over a moment later, and a slot has one turn all the same.
+    let reply = match ask().await {
+        Err(problem) if problem.kind == ProblemKind::Unavailable => ask().await?,
+        reply => reply?,
+    };
     match reply.word().as_str() {
         "turn" | "again" | "later" => reply.number(1),
         _ => Err(reply.misunderstood()),

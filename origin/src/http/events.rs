@@ -24,15 +24,15 @@ use std::time::Duration;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 
 /// How long a stream lasts; the edge cuts answers at five minutes.
-const LIFE: Duration = Duration::from_secs(240);
+const LIFE: Duration = Duration::from_mins(4);
 /// How long it lasts after it has told a state in which the buyer waits for nothing.
-const LIFE_AT_REST: Duration = Duration::from_secs(60);
+const LIFE_AT_REST: Duration = Duration::from_mins(1);
 /// A comment is sent so often: whoever hears nothing for 30 s knows that the stream is dead.
 const HEARTBEAT: Duration = Duration::from_secs(12);
 /// When a client asks again after its stream ended.
 const RETRY: Duration = Duration::from_secs(2);
 /// The same at rest.
-const RETRY_AT_REST: Duration = Duration::from_secs(60);
+const RETRY_AT_REST: Duration = Duration::from_mins(1);
 /// Seconds for `Retry-After` of an account that watches too much.
 const RETRY_AFTER_SECONDS: u32 = 10;
 
