@@ -61,28 +61,28 @@ fn wrong_tokens(site: &Site) -> Vec<(&'static str, String)> {
     let session = site.mallory.cookie.clone().unwrap();
     let session = session.split_once('=').unwrap().1.to_owned();
     let public = session_key();
-    let kid = keys.kid();
+    let kid = keys.kid(1);
     let header = |alg: &str, kid: &str| json!({ "alg": alg, "typ": "JWT", "kid": kid });
     vec![
         ("a changed signature", tamper(site.token(), 2)),
         ("changed claims", tamper(site.token(), 1)),
         ("another account's", site.victim.token.clone().unwrap()),
-        ("an expired one", mint(&keys, &expired)),
-        ("another sale's", mint(&keys, &of_other_sale)),
-        ("another PoP's", mint(&other, &own)),
-        ("our name, another key", mint(&strange, &own)),
+        ("an expired one", mint(&keys, 1, &expired)),
+        ("another sale's", mint(&keys, 1, &of_other_sale)),
+        ("another PoP's", mint(&other, 1, &own)),
+        ("our name, another key", mint(&strange, 1, &own)),
         ("no algorithm", real.unsigned(&header("none", &kid))),
         (
             "NONE with a signature",
-            real.hs256(&header("NONE", &kid), &keys.token),
+            real.hs256(&header("NONE", &kid), &keys.token_key(1)),
         ),
         (
             "RS256 in name",
-            real.hs256(&header("RS256", &kid), &keys.token),
+            real.hs256(&header("RS256", &kid), &keys.token_key(1)),
         ),
         (
             "EdDSA in name",
-            real.hs256(&header("EdDSA", &kid), &keys.token),
+            real.hs256(&header("EdDSA", &kid), &keys.token_key(1)),
         ),
         (
             "signed with the public key",
@@ -94,29 +94,29 @@ fn wrong_tokens(site: &Site) -> Vec<(&'static str, String)> {
         ),
         (
             "the kid of another PoP",
-            real.hs256(&header("HS256", "pop-2.1"), &keys.token),
+            real.hs256(&header("HS256", "pop-2.1"), &keys.token_key(1)),
         ),
         (
             "another version of the key",
-            real.hs256(&header("HS256", "pop-1.9"), &keys.token),
+            real.hs256(&header("HS256", "pop-1.9"), &keys.token_key(1)),
         ),
         (
             "no kid",
-            real.hs256(&json!({ "alg": "HS256" }), &keys.token),
+            real.hs256(&json!({ "alg": "HS256" }), &keys.token_key(1)),
         ),
         (
             "a kid that is a path",
-            real.hs256(&header("HS256", "../../dev/null"), &keys.token),
+            real.hs256(&header("HS256", "../../dev/null"), &keys.token_key(1)),
         ),
         (
             "another issuer",
             real.with("iss", "pop-2")
-                .hs256(&header("HS256", &kid), &keys.token),
+                .hs256(&header("HS256", &kid), &keys.token_key(1)),
         ),
         (
             "another audience",
             real.with("aud", "x")
-                .hs256(&header("HS256", &kid), &keys.token),
+                .hs256(&header("HS256", &kid), &keys.token_key(1)),
         ),
         ("two dots more", format!("{}..", site.token())),
         ("a part more", format!("{}.e30", site.token())),
@@ -154,7 +154,7 @@ async fn a_token_that_is_early_or_missing_is_refused() {
         ..rightful(&site)
     };
     let answer = site
-        .order(&mint(&Keys::new().own, &early))
+        .order(&mint(&Keys::new().own, 1, &early))
         .send()
         .await
         .unwrap();
