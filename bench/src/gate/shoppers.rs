@@ -151,7 +151,7 @@ fn solved(
     let prefix = prefix(edge.ip());
     let binding = Binding::new(Purpose::Token, Some(sale), Some(account), prefix);
     let random = origin::random_bytes::<40>();
-    let made = challenge::make(&world.keys, binding, DIFFICULTY, origin::now(), &random);
+    let made = challenge::pow::make(&world.keys, binding, DIFFICULTY, origin::now(), &random);
     let solution = challenge::solve(&made, DIFFICULTY).context("a challenge without solution")?;
     Ok((hex(&random[..16]), challenge::answer(made, solution)))
 }

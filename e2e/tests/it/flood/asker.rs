@@ -172,7 +172,7 @@ impl Asker {
         let made_at = origin::now().plus_seconds(-age_seconds);
         let binding = Binding::new(purpose, Some(sale), Some(account), prefix(network));
         let random = origin::random_bytes();
-        let made = challenge::make(&keys, binding, DIFFICULTY, made_at, &random);
+        let made = challenge::pow::make(&keys, binding, DIFFICULTY, made_at, &random);
         let mut solution = challenge::solve(&made, DIFFICULTY).unwrap();
         if kind == Kind::Unsolved {
             solution.derived_key = "00".repeat(32);
