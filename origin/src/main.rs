@@ -87,7 +87,7 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         async move { drop(stopped.wait_for(|stop| *stop).await) }
     };
     let mut listeners = JoinSet::new();
-    let mut shop = None;
+    let mut serving = None;
     let mut workers = JoinSet::new();
 
     let ops = bind("ops", ops_settings.listen).await?;
@@ -102,7 +102,7 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         origin.register_pops().await?;
         listeners.spawn(serve(edge, edge_routes(origin.clone()), stopping()));
         listeners.spawn(serve(webhooks, webhook_routes(origin.clone()), stopping()));
-        shop = Some(origin);
+        serving = Some(origin);
     }
     if roles.contains(&Role::Decider) {
         workers.spawn(origin::orders::decide(stores.clone()));
@@ -131,7 +131,7 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
     }
     tracing::info!("Stopping: requests may finish");
     stop.send_replace(true);
-    if let Some(origin) = shop {
+    if let Some(origin) = serving {
         origin.end_streams();
     }
     listeners.join_all().await;

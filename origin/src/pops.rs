@@ -170,7 +170,13 @@ impl Pops {
 
     fn note(&self, id: &str, url: Option<&str>) {
         let mut heard = self.heard();
-        let entry = heard.entry(id.to_owned()).or_default();
+        // Each request comes here: the id is copied for the first alone.
+        if !heard.contains_key(id) {
+            heard.insert(id.to_owned(), HeardOf::default());
+        }
+        let Some(entry) = heard.get_mut(id) else {
+            return;
+        };
         entry.is_news = true;
         if url.is_some_and(|url| entry.url.as_deref() != Some(url)) {
             entry.url = url.map(str::to_owned);

@@ -139,20 +139,25 @@ async fn an_answer_sent_a_hundred_times_at_once_counts_once() {
     for body in [sign_in(&pow), sign_in(&code)] {
         let send = || read(buyer.request(Method::POST, "/api/session").json(&body));
         let answers = join_all((0..AT_ONCE).map(|_| send())).await;
-        let passed = answers.iter().filter(|answer| answer.0 == 401).count();
-        let spent = answers.iter().filter(|(status, problem)| {
-            *status == 422
-                && problem["type"]
-                    .as_str()
-                    .unwrap()
-                    .ends_with("challenge-spent")
-        });
-        assert_eq!(
-            (passed, spent.count()),
-            (1, AT_ONCE - 1),
-            "{:?}",
-            answers[0]
-        );
+        let counted = |wanted: u16, word: &str| {
+            let fits = |answer: &&(u16, Value)| {
+                answer.0 == wanted && answer.1["type"].as_str().unwrap().ends_with(word)
+            };
+            answers.iter().filter(fits).count()
+        };
+        let mut passed = counted(401, "wrong-password");
+        let spent = counted(422, "challenge-spent");
+        // On a busy machine the store may answer too late: whether that one passed is unknown.
+        let unknown = counted(503, "unavailable");
+        assert_eq!(passed + spent + unknown, AT_ONCE, "{answers:?}");
+        assert!(passed + unknown >= 1, "none passed");
+        eventually("the answer is known to be spent", async || {
+            let (status, _) = send().await;
+            passed += usize::from(status == 401);
+            status == 422
+        })
+        .await;
+        assert!(passed <= 1, "{passed} passed");
     }
 }
 

@@ -52,7 +52,7 @@ impl EventStream {
         loop {
             if let Some((block, rest)) = self.text.split_once("\n\n") {
                 let event = read(block);
-                self.text = rest.to_owned();
+                self.text = rest.to_string();
                 return Some(event);
             }
             let chunk = timeout(PATIENCE, self.response.chunk()).await;

@@ -7,7 +7,7 @@ use asker::{Asker, Kind};
 use futures::{StreamExt, stream};
 use kernel::lease::LEASE_HANDOUT_SECONDS;
 use kernel::time::UnixMillis;
-use kernel::token::{self, KeyVersions, PurchaseToken};
+use kernel::token::{self, PurchaseToken};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
@@ -108,7 +108,7 @@ async fn flood(shop: &Shop, sale: &str, requests: usize) -> Outcome {
 fn read(shop: &Shop, body: &Value) -> PurchaseToken {
     let text = body["token"].as_str().unwrap();
     let valid_at = UnixMillis(body["not_before_ms"].as_i64().unwrap());
-    token::verify(&shop.pop_keys(), KeyVersions::FIRST, text, valid_at).unwrap()
+    token::verify(&shop.pop_keys(), token::KeyVersions::FIRST, text, valid_at).unwrap()
 }
 
 fn assert_each_its_own(tokens: &[PurchaseToken]) {

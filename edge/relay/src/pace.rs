@@ -124,7 +124,7 @@ impl Place {
     fn take() -> Option<Self> {
         let more = |held: u32| (held < HELD_MAX).then_some(held + 1);
         let taken = HELD.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
-        taken.is_ok().then_some(Self)
+        taken.ok().map(|_| Self)
     }
 }
 

@@ -115,7 +115,7 @@ impl From<ReportError> for Failure {
         match error {
             ReportError::Invalid(what) => Self(Problem::new(ProblemKind::Malformed, what)),
             ReportError::UnknownSale => ProblemKind::UnknownSale.into(),
-            other => unavailable(&other),
+            other @ ReportError::Ledger(_) => unavailable(&other),
         }
     }
 }

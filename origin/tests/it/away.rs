@@ -196,8 +196,8 @@ async fn without_redis_orders_are_refused_at_once_and_go_on_when_it_is_back() {
         ask: Shop::place,
         status: 202,
     };
-    outage(Way::BlackHole, &case).await;
-    outage(Way::Closed, &case).await;
+    Box::pin(outage(Way::BlackHole, &case)).await;
+    Box::pin(outage(Way::Closed, &case)).await;
 }
 
 #[tokio::test]
@@ -209,8 +209,8 @@ async fn without_nats_orders_are_refused_at_once_and_go_on_when_it_is_back() {
         ask: Shop::place,
         status: 202,
     };
-    outage(Way::BlackHole, &case).await;
-    outage(Way::Closed, &case).await;
+    Box::pin(outage(Way::BlackHole, &case)).await;
+    Box::pin(outage(Way::Closed, &case)).await;
 }
 
 #[tokio::test]
@@ -222,8 +222,8 @@ async fn without_mysql_orders_are_not_shown_and_are_when_it_is_back() {
         ask: Shop::list,
         status: 200,
     };
-    outage(Way::BlackHole, &case).await;
-    outage(Way::Closed, &case).await;
+    Box::pin(outage(Way::BlackHole, &case)).await;
+    Box::pin(outage(Way::Closed, &case)).await;
 }
 
 #[tokio::test]

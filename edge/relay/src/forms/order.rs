@@ -44,10 +44,10 @@ pub(super) async fn show(
     here: &str,
 ) -> Result<Answer, Problem> {
     if !told.is_good() {
-        let ways = vec![
-            Way::new("Look again", here),
-            Way::new("See your orders", "/api/orders"),
-        ];
+        let mut ways = vec![Way::new("See your orders", "/api/orders")];
+        if told.kind() != ProblemKind::UnknownOrder.word() {
+            ways.insert(0, Way::new("Look again", here));
+        }
         let next = format!("/api/orders/{id}");
         return Ok(refused_to(told, &next, ways).await);
     }

@@ -126,6 +126,15 @@ pub async fn fill(world: &World) {
     let accounts = (0..5_000).map(|n| format!("({n}, 'shopper-{n}@shop.test', 'Ada', '', 1)"));
     let columns = "accounts (id, contact, name, password_hash, created_at_ms)";
     insert(world, columns, accounts).await;
+    fill_lobbies(world).await;
+    let tables = "lobbies, draw_pops, pop_waiting, pops, sales, orders, leases, sale_accounts, stock_entries, payments, payment_events, \
+                  release_outbox, stock_changes, accounts";
+    world.sql(format!("ANALYZE TABLE {tables}")).await;
+}
+
+/// Lobbies and draws of all sales, with two PoPs each.
+async fn fill_lobbies(world: &World) {
+    let now = origin::now().0;
     let pops = [1, 2].map(|pop| format!("('pop-{pop}')"));
     insert(world, "pops (id)", pops.into_iter()).await;
     let all = || (1..=RUNNING).chain(100..100 + FORMER);
@@ -147,7 +156,4 @@ pub async fn fill(world: &World) {
         waiting,
     )
     .await;
-    let tables = "lobbies, draw_pops, pop_waiting, pops, sales, orders, leases, sale_accounts, stock_entries, payments, payment_events, \
-                  release_outbox, stock_changes, accounts";
-    world.sql(format!("ANALYZE TABLE {tables}")).await;
 }

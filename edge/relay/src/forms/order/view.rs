@@ -1,7 +1,7 @@
 //! An order as the templates read it.
 
 use kernel::ids::SaleId;
-use kernel::order::OrderState;
+use kernel::order::{OrderState, Refusal};
 use kernel::time::UnixMillis;
 use kernel::wire::{Order, OrderList, PaymentState};
 use kit::snapshot::View;
@@ -46,7 +46,7 @@ pub(super) fn order(order: &Order, view: &View, shown: &Shown, now: UnixMillis) 
         id => order.order_id.to_string(),
         address => format!("/api/orders/{}", order.order_id),
         state => order.state.as_str(),
-        reason => order.reason.map(|reason| reason.as_str()),
+        reason => order.reason.map(Refusal::as_str),
         title => sale.title,
         sale_address => sale.address,
         quantity => order.quantity,
