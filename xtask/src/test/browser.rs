@@ -40,6 +40,8 @@ pub fn run(count: &mut Count) -> anyhow::Result<()> {
             "DOORBUSTER_UP_JSON",
             serde_json::to_string(system.addresses())?,
         )
+        // For those who make sales of their own.
+        .env("DOORBUSTER_CLI", system.command_line())
         // For those who read codes in pictures, which nobody but the PoP can tell.
         .env("DOORBUSTER_ENVIRONMENT_FILE", system.environment_file())
         .env(
