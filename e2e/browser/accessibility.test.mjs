@@ -1,12 +1,10 @@
 /** Every page by axe's rules for WCAG 2.2 AA, in light and dark, and by keyboard alone. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import axe from 'axe-core';
 import { signIn } from './support/account.mjs';
+import { assertAccessible } from './support/axe.mjs';
 import { launch, visit } from './support/browser.mjs';
 import { saleIn } from './support/shop.mjs';
-
-const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
 let browser;
 before(async () => {
@@ -14,23 +12,13 @@ before(async () => {
 });
 after(() => browser?.close());
 
-async function assertAccessible(page) {
-  await page.evaluate(axe.source);
-  const run = (rules) => globalThis.axe.run({ runOnly: rules });
-  const { passes, violations } = await page.evaluate(run, RULES);
-  assert.ok(passes.length > 10, 'the rules were applied');
-  const found = violations.flatMap(({ id, nodes }) =>
-    nodes.map(({ target, failureSummary }) => `${page.url()} ${id} ${target}: ${failureSummary}`),
-  );
-  assert.deepEqual(found, []);
-}
-
 for (const colorScheme of ['light', 'dark']) {
   test(`pages can be read by everybody, ${colorScheme}`, { timeout: 120_000 }, async () => {
     const sale = await saleIn('open');
     const options = { colorScheme, reducedMotion: 'reduce' };
     const { context, page } = await visit(browser, options);
-    for (const path of ['/', `/sales/${sale.slug}`, '/sign-up', '/reset', '/nowhere']) {
+    const address = `/sales/${sale.slug}`;
+    for (const path of ['/', address, `${address}/draw`, '/sign-up', '/reset', '/nowhere']) {
       await page.goto(path);
       await assertAccessible(page);
     }

@@ -61,7 +61,8 @@ test('no page is wider than a small phone', { timeout: 60_000 }, async () => {
   const sale = await saleIn('open');
   const viewport = { width: 320, height: 640 };
   const { context, page, complaints } = await visit(browser, { viewport });
-  for (const path of ['/', `/sales/${sale.slug}`, '/sign-in', '/sign-up', '/reset']) {
+  const address = `/sales/${sale.slug}`;
+  for (const path of ['/', address, `${address}/draw`, '/sign-in', '/sign-up', '/reset']) {
     await page.goto(path);
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     assert.ok(width <= viewport.width, `${path} is ${width} wide`);

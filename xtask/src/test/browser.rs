@@ -40,6 +40,8 @@ pub fn run(count: &mut Count) -> anyhow::Result<()> {
             "DOORBUSTER_UP_JSON",
             serde_json::to_string(system.addresses())?,
         )
+        // For those who make sales of their own.
+        .env("DOORBUSTER_CLI", system.command_line())
         // To read codes in pictures and to age sessions takes the secrets and programs of `e2e`.
         .env("DOORBUSTER_ENVIRONMENT_FILE", system.environment_file())
         .env("DOORBUSTER_BINARIES", workspace::binaries()?);
