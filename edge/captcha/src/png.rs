@@ -32,13 +32,13 @@ pub(crate) fn file(width: u32, height: u32, greys: &[u8]) -> Vec<u8> {
     };
 
     let mut file = SIGNATURE.to_vec();
-    chunk(&mut file, b"IHDR", &header);
-    chunk(&mut file, b"IDAT", &packed);
-    chunk(&mut file, b"IEND", &[]);
+    chunk(&mut file, *b"IHDR", &header);
+    chunk(&mut file, *b"IDAT", &packed);
+    chunk(&mut file, *b"IEND", &[]);
     file
 }
 
-fn chunk(file: &mut Vec<u8>, name: &[u8; 4], content: &[u8]) {
+fn chunk(file: &mut Vec<u8>, name: [u8; 4], content: &[u8]) {
     let length = u32::try_from(content.len()).unwrap_or(u32::MAX);
     file.extend(length.to_be_bytes());
     let begin = file.len();

@@ -130,6 +130,7 @@ mod tests {
             generated_at_ms: NOON,
             session_key: hex::encode(key.to_bytes()),
             revoked_sessions: Vec::new(),
+            pops: Vec::new(),
             sales: Vec::new(),
         };
         View::new(snapshot, "\"1\"".to_owned()).unwrap()
