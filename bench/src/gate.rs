@@ -28,7 +28,7 @@ const WARM_UP_EACH: usize = 20;
 /// An edge that does not know a sale by then never will.
 const WARM_UP_DEADLINE: Duration = Duration::from_secs(30);
 /// So many in a hundred who ask for a token may be told to come again.
-const AGAIN_PER_CENT_MAX: u32 = 5;
+const AGAIN_PER_CENT_MAX: u32 = 30;
 /// Accounts that a forger of tokens has.
 const FORGERS: u32 = 64;
 /// Different forged requests; a cache of their texts would be found out.
@@ -149,6 +149,7 @@ async fn timed(arguments: &Arguments, plan: &Plan<'_>) -> anyhow::Result<(Vec<Me
         Measurement::new("rate", per_second(right, load.time), "requests/s"),
         Measurement::new("latency-p50", load.percentile_ms(50), "ms"),
         Measurement::new("latency-p99", load.percentile_ms(99), "ms"),
+        Measurement::new("again", f64::from(load.shed), "requests"),
         Measurement::new("answer", f64::from(u32::try_from(load.bytes_max)?), "bytes"),
     ];
     measured.extend(clock.stop(arguments.requests, "µs/request")?);

@@ -19,8 +19,10 @@ use tokio::net::TcpStream;
 
 /// A token is asked for and seen in Redis within this.
 const SEEN_WITHIN: Duration = Duration::from_secs(5);
-/// More than any run asks for: what the script does with a slot does not depend on how many are left.
-const SLOTS: u64 = 1_000_000_000;
+/// More than any run asks for: what the script does does not depend on how much is left of these.
+const PLENTY: u64 = 1_000_000_000;
+/// Slots of the lease in hand, and arrivals that the origin was told of, where the script finds them.
+const RAISED: [(&str, &str); 2] = [("lease", "count"), ("lobby", "reported")];
 
 /// Runs the script for as many accounts as there are requests.
 pub async fn measure(world: &World, arguments: &Arguments) -> anyhow::Result<Vec<Measurement>> {
@@ -29,14 +31,13 @@ pub async fn measure(world: &World, arguments: &Arguments) -> anyhow::Result<Vec
     let call = seen(world, arguments, sale).await?;
     let client = redis::Client::open(arguments.pop_redis.as_str())?;
     let mut redis = client.get_multiplexed_async_connection().await?;
-    let lease = format!("gate:{{{sale}}}:lease");
-    ensure!(call.contains(&lease), "the script has no key {lease}");
-    let more = redis::cmd("HSET")
-        .arg(&lease)
-        .arg("count")
-        .arg(SLOTS)
-        .to_owned();
-    more.exec_async(&mut redis).await?;
+    for (key, field) in RAISED {
+        let key = format!("gate:{{{sale}}}:{key}");
+        ensure!(call.contains(&key), "the script has no key {key}");
+        let mut raise = redis::cmd("HSET");
+        raise.arg(&key).arg(field).arg(PLENTY);
+        raise.exec_async(&mut redis).await?;
+    }
 
     let before = word(&mut redis, &call, 1).await?;
     let clock = Clock::start(&arguments.processes, "generator")?;

@@ -74,7 +74,7 @@ pub async fn forged_orders(
     count: u32,
 ) -> anyhow::Result<Vec<Vec<u8>>> {
     let members = members(world, members_count).await?;
-    let forger = PopKeys::derive(&world.keys.pop, &hex(&origin::random_bytes::<32>()))?;
+    let other_keys = PopKeys::derive(&world.keys.pop, &hex::encode(origin::random_bytes::<32>()))?;
     let body = serde_json::to_string(&OrderRequest {
         sale_id: sale,
         quantity: 1,
@@ -90,7 +90,7 @@ pub async fn forged_orders(
             not_before: now,
             expires_at: now.plus_seconds(TOKEN_LIFE_SECONDS),
         };
-        let token = mint(&forger, 1, &token);
+        let token = mint(&other_keys, 1, &token);
         let headers = format!("cookie: {cookie}\r\nauthorization: Bearer {token}\r\n");
         post(edge, "/api/orders", &headers, &body)
     });
@@ -111,7 +111,7 @@ pub fn forged_sessions(
         let account = AccountId(number);
         let session = Session {
             account,
-            id: hex(&origin::random_bytes::<16>()),
+            id: hex::encode(origin::random_bytes::<16>()),
             expires_at: now.plus_seconds(SESSION_LIFE_SECONDS),
             renewable_until: now.plus_seconds(SESSION_LIFE_SECONDS),
         };
@@ -153,7 +153,10 @@ fn solved(
     let random = origin::random_bytes::<40>();
     let made = challenge::pow::make(&world.keys, binding, DIFFICULTY, origin::now(), &random);
     let solution = challenge::solve(&made, DIFFICULTY).context("a challenge without solution")?;
-    Ok((hex(&random[..16]), challenge::answer(made, solution)))
+    Ok((
+        hex::encode(&random[..16]),
+        challenge::answer(made, solution),
+    ))
 }
 
 fn tokens(sale: SaleId) -> String {
@@ -167,8 +170,4 @@ fn post(edge: SocketAddr, path: &str, headers: &str, body: &str) -> Vec<u8> {
          content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
     )
     .into_bytes()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

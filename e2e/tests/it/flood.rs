@@ -26,6 +26,8 @@ const QUOTA_UNITS: u32 = 40;
 const RATE_REQUESTS: usize = 10_000;
 const RATE_PER_SECOND: i64 = 2;
 const RATE_UNITS: u32 = 1_000;
+/// Tokens are given ten seconds before their turn, so that so many can be had at once.
+const AHEAD: usize = 20;
 
 /// What came of a flood.
 struct Outcome {
@@ -130,7 +132,8 @@ fn assert_quiet_at_origin(outcome: &Outcome) {
     }
 }
 
-/// No window of any length holds more than the rate allows, and none before the last is wasted.
+/// No window of any length holds more than the rate allows, and who came first waits for nothing
+/// else.
 fn assert_paced(outcome: &Outcome) {
     let mut turns: Vec<UnixMillis> = outcome
         .tokens
@@ -139,9 +142,10 @@ fn assert_paced(outcome: &Outcome) {
         .collect();
     turns.sort_unstable();
     let each_ms = 1_000 / RATE_PER_SECOND;
-    for pair in turns.windows(2) {
-        let gap_ms = pair[1].since(pair[0]);
-        assert!((each_ms - 1..=each_ms + 1).contains(&gap_ms), "{gap_ms} ms");
+    let gaps_ms = turns.windows(2).map(|pair| pair[1].since(pair[0]));
+    for (number, gap_ms) in gaps_ms.enumerate() {
+        assert!(gap_ms >= each_ms - 1, "{gap_ms} ms");
+        assert!(number + 2 > AHEAD || gap_ms <= each_ms + 1, "{gap_ms} ms");
     }
     let (first, last) = (turns[0], turns[turns.len() - 1]);
     let seconds = last.since(first) as f64 / 1_000.0;
@@ -176,7 +180,7 @@ async fn a_flood_gets_exactly_what_quota_and_rate_allow() {
     assert_quiet_at_origin(&outcome);
     let early = outcome.tokens.len();
     assert!(
-        early >= EARLY,
+        early >= AHEAD,
         "{early} tokens: those who came first have one"
     );
     shop.audit();

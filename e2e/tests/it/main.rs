@@ -4,7 +4,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a test fails by panicking and tells what it measured, in its helpers too"
+    clippy::cast_precision_loss,
+    reason = "a test fails by panicking and tells what it measured, in its helpers too; no count here is near 2^52"
 )]
 
 mod backend;

@@ -48,14 +48,14 @@ async fn look(mysql: &mut MySqlConnection, sale: u64) -> Look {
     }
 }
 
-/// Looks until told to stop; gives how often, and the most slots that were out.
-async fn watch_quota(shop: &Shop, sale: &str, stop: &AtomicBool) -> (u32, i64) {
+/// Looks until it is over; gives how often, and the most slots that were out.
+async fn watch_quota(shop: &Shop, sale: &str, over: &AtomicBool) -> (u32, i64) {
     let mut mysql = MySqlConnection::connect(&shop.addresses.mysql_url)
         .await
         .unwrap();
     let sale = sale.parse().unwrap();
     let (mut looks, mut most) = (0, 0);
-    while !stop.load(Ordering::Relaxed) {
+    while !over.load(Ordering::Relaxed) {
         let Look {
             outstanding,
             available,
@@ -79,11 +79,10 @@ async fn buy(buyers: &mut [Buyer], sale: &str, until: Instant) -> HashSet<String
                 let (status, body) = buyer.ask_for_token(sale).await;
                 match status {
                     200 | 201 => {}
-                    409 => return None,
                     429 | 503 if Instant::now() < until => {
                         tokio::time::sleep(Duration::from_millis(250)).await;
                     }
-                    429 | 503 => return None,
+                    409 | 429 | 503 => return None,
                     _ => panic!("{status} {body}"),
                 }
             }
@@ -125,7 +124,7 @@ async fn a_lost_pop_holds_no_unit_for_ever() {
     let (mut here, mut there, mut stranded) = (at(10, near), at(10, far), at(STRANDED, far));
     let mut late = at(UNITS as usize, near);
 
-    let stop = AtomicBool::new(false);
+    let over = AtomicBool::new(false);
     let sold = async {
         let soon = Instant::now() + Duration::from_secs(30);
         let (mut orders, others) =
@@ -155,10 +154,10 @@ async fn a_lost_pop_holds_no_unit_for_ever() {
             .collect();
         orders.extend(buy(&mut rest, &sale, killed + lease + pause).await);
         println!("sold out {:?} after the loss", killed.elapsed());
-        stop.store(true, Ordering::Relaxed);
+        over.store(true, Ordering::Relaxed);
         orders
     };
-    let (orders, (looks, most)) = tokio::join!(sold, watch_quota(&shop, &sale, &stop));
+    let (orders, (looks, most)) = tokio::join!(sold, watch_quota(&shop, &sale, &over));
     println!("{looks} looks, at most {most} slots out");
     assert!(
         looks > 100 && most >= i64::from(LEASE_SLOTS),

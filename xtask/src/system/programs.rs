@@ -259,7 +259,7 @@ impl Cli {
 }
 
 fn pops(secrets: &Secrets, stores: &Servers, edge_ports: &[u16]) -> Vec<Pop> {
-    let others = secrets.more_pop_secrets.iter();
+    let others = secrets.more_pops.iter();
     let secrets = std::iter::once(&secrets.pop_secret).chain(others);
     let each = edge_ports.iter().zip(secrets).zip(stores.pop_redis_urls());
     each.enumerate()

@@ -18,7 +18,7 @@ pub struct Secrets {
     pub pop_secret: String,
     /// The other PoPs', as many as were ever started.
     #[serde(default)]
-    pub more_pop_secrets: Vec<String>,
+    pub more_pops: Vec<String>,
     pub payments_api_key: String,
     pub payments_webhook_secret: String,
     pub mysql_password: String,
@@ -40,8 +40,8 @@ impl Secrets {
                 return Err(error).with_context(|| format!("cannot read {}", path.display()));
             }
         };
-        while secrets.more_pop_secrets.len() + 1 < pops {
-            secrets.more_pop_secrets.push(random::<32>()?);
+        while secrets.more_pops.len() + 1 < pops {
+            secrets.more_pops.push(random::<32>()?);
             complete = false;
         }
         if !complete {
@@ -62,7 +62,7 @@ impl Secrets {
         Ok(Self {
             session_key: random::<32>()?,
             pop_secret: random::<32>()?,
-            more_pop_secrets: Vec::new(),
+            more_pops: Vec::new(),
             payments_api_key: random::<16>()?,
             payments_webhook_secret: random::<32>()?,
             mysql_password: random::<16>()?,

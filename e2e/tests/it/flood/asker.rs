@@ -10,10 +10,12 @@ use kernel::session::{SealKey, Session, SigningKey, sign_session};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::net::IpAddr;
+use std::time::Duration;
 
 const DIFFICULTY: u32 = 1;
-/// The PoP's Redis may be slow on a busy machine, but not so often in a row.
+/// Who is told to come again does, so often; a slot is kept for who has the better claim.
 const ASKS_MAX: u32 = 5;
+const PAUSE: Duration = Duration::from_secs(1);
 /// Longer than any of these tests.
 const SESSION_SECONDS: i64 = 3_600;
 
@@ -112,17 +114,18 @@ impl Asker {
         self.persist(kind).await.1
     }
 
-    /// Who is right asks again after a 503, by which a token may have been given. Also gives the
-    /// challenge's answer that was used last.
+    /// Who is right asks again when told to wait, and after a 503, by which a token may have been
+    /// given. Also gives the challenge's answer that was used last.
     async fn persist(&self, kind: Kind) -> (String, (Kind, u16, Value)) {
         let mut asked = 0;
         loop {
             asked += 1;
             let answer = self.answer(kind);
             let got = self.send(kind, answer.clone()).await;
-            if kind != Kind::Valid || got.1 != 503 || asked == ASKS_MAX {
+            if kind != Kind::Valid || !matches!(got.1, 429 | 503) || asked == ASKS_MAX {
                 return (answer, got);
             }
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
