@@ -81,7 +81,9 @@ export async function keepLive(elements, { path, pace_ms, read }) {
       element.dispatchEvent(new CustomEvent('sale-state', { bubbles: true }));
     }
     for (const { id, opens_at_ms } of sales.values()) {
-      for (const timer of document.querySelectorAll(`[data-sale="${id}"] count-down`)) {
+      // Others that stand there, of a turn to come, are none of ours.
+      const timers = `[data-sale="${id}"] [data-when="scheduled"] count-down`;
+      for (const timer of document.querySelectorAll(timers)) {
         if (timer.getAttribute('until-ms') !== String(opens_at_ms)) {
           timer.setAttribute('until-ms', String(opens_at_ms));
         }
