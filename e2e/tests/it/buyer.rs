@@ -4,6 +4,7 @@ use crate::shop::eventually;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use kernel::challenge::{self, Challenge};
+use kernel::lobby::Receipt;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr};
@@ -95,7 +96,7 @@ impl Buyer {
         // An instance of the gate may not know a sale that another of the relay knows already.
         eventually("the challenge", async || {
             answer = self.get(&path).await;
-            answer.0 != 404
+            !matches!(answer.0, 404 | 503)
         })
         .await;
         assert_eq!(answer.0, 200, "{answer:?}");
@@ -134,6 +135,31 @@ impl Buyer {
         })
         .await;
         code.unwrap()
+    }
+
+    /// Joins the lobby of a sale.
+    pub async fn join(&self, sale: &str) -> Answer {
+        let mut answer = (0, Value::Null);
+        // The PoP store may be too slow to say that it is done.
+        eventually("an arrival", async || {
+            let challenge = self.challenge("place", sale).await;
+            let path = format!("/gate/sales/{sale}/places");
+            answer = self.post(&path, &json!({ "challenge": challenge })).await;
+            answer.0 != 503
+        })
+        .await;
+        answer
+    }
+
+    /// What the place that was drawn can be checked with.
+    pub async fn receipt(&self, sale: &str) -> Receipt {
+        let mut answer = (0, Value::Null);
+        eventually("a receipt", async || {
+            answer = self.get(&format!("/gate/sales/{sale}/receipt")).await;
+            !matches!(answer.0, 404 | 503)
+        })
+        .await;
+        serde_json::from_value(answer.1.clone()).unwrap_or_else(|_| panic!("{answer:?}"))
     }
 
     /// Asks for a purchase token; keeps the one it gets.

@@ -51,7 +51,7 @@ async fn a_code_has_a_picture_and_a_sound_and_is_good_for_one_act() {
         let challenge = code_challenge(&buyer, kind, "sign-in").await;
         assert_eq!(challenge["kind"], kind);
         let shown = challenge["media_url"].as_str().unwrap();
-        assert!(shown.ends_with(kind), "{shown}");
+        assert!(shown.ends_with(&format!("/{kind}?pop=pop-1")), "{shown}");
         for (medium, media_type, begins) in [
             ("image", "image/png", b"\x89PNG".as_slice()),
             ("audio", "audio/wav", b"RIFF".as_slice()),

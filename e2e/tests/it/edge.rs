@@ -37,7 +37,7 @@ impl Edge {
         let data = shop.data.join(format!("edge-{port}"));
         std::fs::create_dir_all(&data).unwrap();
         // What the shop's own host has compiled is compiled.
-        let compiled = shop.data.join("edge/compiled");
+        let compiled = shop.data.join("edge-1/compiled");
         std::os::unix::fs::symlink(compiled, data.join("compiled")).unwrap();
 
         let usual = [

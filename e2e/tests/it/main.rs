@@ -27,6 +27,7 @@ mod crowd;
 mod disaster;
 mod events;
 mod flood;
+mod lobby;
 mod origin_away;
 mod origins;
 mod pacing;

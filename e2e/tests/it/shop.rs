@@ -1,6 +1,7 @@
 //! A running system, and what an operator does to it.
 
 use crate::buyer::Buyer;
+use futures::{StreamExt, stream};
 use kernel::ids::AccountId;
 use kernel::keys::PopKeys;
 use kernel::session::SigningKey;
@@ -15,6 +16,9 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use xtask::servers::Servers;
 use xtask::system::{Addresses, EdgePort, Options, System};
+
+/// Fewer than the ledger has connections.
+const ACCOUNTS_AT_ONCE: usize = 12;
 
 pub struct Shop {
     system: Mutex<System>,
@@ -70,6 +74,14 @@ impl Shop {
         system.doorbuster(args).expect("the command succeeds")
     }
 
+    /// The same for a command that may fail.
+    pub fn try_doorbuster(&self, args: &[&str]) -> Result<String, String> {
+        let system = self.system.lock().unwrap_or_else(PoisonError::into_inner);
+        system
+            .doorbuster(args)
+            .map_err(|error| format!("{error:#}"))
+    }
+
     /// A sale that is open, and visible at the edge.
     pub async fn sale(&self, units: u32, limit: u32) -> String {
         self.sale_with(units, limit, &["--rate", "100000"]).await
@@ -77,6 +89,17 @@ impl Shop {
 
     /// The same with these terms besides.
     pub async fn sale_with(&self, units: u32, limit: u32, terms: &[&str]) -> String {
+        self.scheduled_sale(units, limit, "now", terms).await
+    }
+
+    /// The same, but it opens at this time.
+    pub async fn scheduled_sale(
+        &self,
+        units: u32,
+        limit: u32,
+        opens: &str,
+        terms: &[&str],
+    ) -> String {
         let item = [
             "--title",
             "Console",
@@ -104,9 +127,9 @@ impl Shop {
             "--limit",
             &limit,
             "--opens",
-            "now",
+            opens,
             "--closes",
-            "+1h",
+            "+3h",
         ];
         let sale = self.doorbuster(&[&create[..], terms].concat());
         self.doorbuster(&["sale", "publish", &sale]);
@@ -217,8 +240,7 @@ impl Shop {
         let stock = Stock::connect(&self.addresses.redis_url).await.unwrap();
         let ids = origin::ids::Ids::lease(&ledger).await.unwrap();
         let accounts = Accounts::new(&settings, ledger.clone(), &stock, ids.clone()).unwrap();
-        let mut buyers = Vec::new();
-        for number in 0..count {
+        let buyers = stream::iter(0..count).map(async |number| {
             let id = AccountId(ids.next().await.unwrap());
             let account = Account {
                 id,
@@ -229,9 +251,9 @@ impl Shop {
             assert!(ledger.insert_account(&account).await.unwrap());
             let session = accounts.sessions().open(id).await.unwrap();
             let cookie = session.cookie.split(';').next().unwrap().to_owned();
-            buyers.push(Buyer::signed_in(&self.addresses, number, cookie));
-        }
-        buyers
+            Buyer::signed_in(&self.addresses, number, cookie)
+        });
+        buyers.buffered(ACCOUNTS_AT_ONCE).collect().await
     }
 
     /// What the origin signs sessions with.

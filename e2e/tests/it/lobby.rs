@@ -1,0 +1,194 @@
+//! A lobby of ten thousand at two PoPs: the draw is a permutation, nobody's place follows from when
+//! they came, and every receipt verifies.
+
+use crate::buyer::Buyer;
+use crate::shop::{Shop, eventually};
+use crate::statistics::{is_permutation, rank_correlation, unrelated_max};
+use futures::{StreamExt, stream};
+use kernel::lobby::{BadReceipt, Receipt};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+const VISITORS: u32 = 10_000;
+const AT_ONCE: usize = 24;
+/// Of so many the standing is compared with the receipt.
+const LOOKED_AT: usize = 100;
+const UNITS: u32 = 10;
+/// Those who are there when the sale opens, lowest places first; the others do not come.
+const CLAIMING: usize = 30;
+
+struct Visitor {
+    buyer: Buyer,
+    receipt: Receipt,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_are_drawn_fairly() {
+    let shop = Shop::with("lobby", 2, &[]);
+    let terms = ["--rate", "100000", "--quota", "2"];
+    let sale = shop.scheduled_sale(UNITS, 1, "+2h", &terms).await;
+    let published = lobby_of(&shop, &sale).await;
+    assert_eq!(published["seed"], json!(null));
+
+    // They come to either PoP; each is led to the one where they belong.
+    let began = Instant::now();
+    let buyers = shop.buyers(VISITORS).await;
+    println!("{VISITORS} accounts in {:?}", began.elapsed());
+    let began = Instant::now();
+    let pops = &shop.addresses.pops;
+    let joined: Vec<Buyer> = stream::iter(buyers.into_iter().enumerate())
+        .map(async |(number, buyer)| {
+            let buyer = buyer.at(&pops[number % 2]);
+            let (_, grant) = buyer.join(&sale).await;
+            assert!(grant["arrival"].is_u64(), "{grant}");
+            buyer
+        })
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    println!("{VISITORS} joined in {:?}", began.elapsed());
+    let again = joined[0].join(&sale).await;
+    assert_eq!(again.0, 200, "an account has one arrival: {again:?}");
+    let early = joined[0].get(&format!("/gate/sales/{sale}/places")).await;
+    assert_eq!(
+        (&early.1["state"], &early.1["place"]),
+        (&json!("waiting"), &json!(null))
+    );
+
+    shop.doorbuster(&["sale", "change", &sale, "--opens", "+2s"]);
+    eventually("the draw", async || {
+        // Somebody at each PoP asks at the opening, or it would be left out.
+        for (number, buyer) in joined.iter().take(16).enumerate() {
+            let _ = (
+                number,
+                buyer.get(&format!("/gate/sales/{sale}/places")).await,
+            );
+        }
+        lobby_of(&shop, &sale).await["drawn_at_ms"].is_u64()
+    })
+    .await;
+    let drawn = lobby_of(&shop, &sale).await;
+    assert_eq!(drawn["commitment"], published["commitment"]);
+    let count = |index: usize| drawn["pops"][index]["count"].as_u64().unwrap();
+    assert_eq!(count(0) + count(1), u64::from(VISITORS));
+    assert!(count(0).abs_diff(count(1)) < 500, "{drawn}");
+
+    let began = Instant::now();
+    let visitors: Vec<Visitor> = stream::iter(joined)
+        .map(async |buyer| {
+            let receipt = buyer.receipt(&sale).await;
+            assert_eq!(receipt.verify(), Ok(receipt.place), "{receipt:?}");
+            Visitor { buyer, receipt }
+        })
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    println!("{VISITORS} receipts verified in {:?}", began.elapsed());
+    looks_fair(&visitors);
+    what_is_changed_is_found(&shop, &visitors[0].receipt);
+    for visitor in visitors.iter().take(LOOKED_AT) {
+        let path = format!("/gate/sales/{sale}/places");
+        let (_, standing) = visitor.buyer.get(&path).await;
+        assert_eq!(standing["place"], visitor.receipt.place, "{standing}");
+    }
+    slots_go_by_place(visitors, &sale).await;
+    shop.audit();
+}
+
+async fn lobby_of(shop: &Shop, sale: &str) -> serde_json::Value {
+    let path = shop.url(&format!("/api/sales/{sale}"));
+    let sale: serde_json::Value = reqwest::get(path).await.unwrap().json().await.unwrap();
+    sale["lobby"].clone()
+}
+
+fn looks_fair(visitors: &[Visitor]) {
+    let places: Vec<u64> = visitors
+        .iter()
+        .map(|visitor| visitor.receipt.place)
+        .collect();
+    assert!(is_permutation(&places));
+    let tickets: BTreeSet<_> = visitors
+        .iter()
+        .map(|visitor| &visitor.receipt.ticket)
+        .collect();
+    assert_eq!(tickets.len(), visitors.len());
+    let mut by_pop = BTreeMap::<&str, Vec<(u64, u64)>>::new();
+    for Visitor { receipt, .. } in visitors {
+        let pairs = by_pop.entry(&receipt.pop).or_default();
+        pairs.push((receipt.arrival, receipt.place));
+    }
+    assert_eq!(by_pop.len(), 2);
+    for (pop, pairs) in by_pop {
+        let correlation = rank_correlation(&pairs);
+        println!(
+            "{pop}: {} arrivals, rank correlation {correlation:.4}",
+            pairs.len()
+        );
+        assert!(
+            correlation.abs() < unrelated_max(pairs.len()),
+            "{pop}: {correlation}"
+        );
+    }
+}
+
+/// By the operator's command line, and by the code that pages run.
+fn what_is_changed_is_found(shop: &Shop, receipt: &Receipt) {
+    let folder = tempfile::tempdir().unwrap();
+    let verify = |receipt: &Receipt| {
+        let path = folder.path().join("receipt.json");
+        std::fs::write(&path, serde_json::to_vec(receipt).unwrap()).unwrap();
+        let path = path.display().to_string();
+        shop.try_doorbuster(&["lobby", "verify", &path, "--site", &shop.addresses.edge_url])
+    };
+    verify(receipt).expect("the receipt is right");
+    let check = |change: fn(&mut Receipt), expected| {
+        let mut changed = receipt.clone();
+        change(&mut changed);
+        assert_eq!(changed.verify(), Err(expected), "{changed:?}");
+        verify(&changed).expect_err("the command finds it, too");
+    };
+    check(
+        |receipt| receipt.lobby.seed = Some("07".repeat(32)),
+        BadReceipt::Seed,
+    );
+    check(|receipt| receipt.ticket.push('0'), BadReceipt::Ticket);
+    check(
+        |receipt| receipt.lobby.pops[0].count += 1,
+        BadReceipt::Place,
+    );
+    check(|receipt| receipt.place += 1, BadReceipt::Place);
+}
+
+/// The fastest come last: whoever has a higher place asks first, and again and again.
+async fn slots_go_by_place(mut visitors: Vec<Visitor>, sale: &str) {
+    visitors.sort_by_key(|visitor| visitor.receipt.place);
+    visitors.truncate(CLAIMING);
+    let most = usize::try_from(UNITS * 2).unwrap();
+    let mut holders = BTreeMap::<String, BTreeSet<u64>>::new();
+    let count = |holders: &BTreeMap<String, BTreeSet<u64>>| {
+        holders.values().map(BTreeSet::len).sum::<usize>()
+    };
+    eventually("a token for each slot", async || {
+        for Visitor { buyer, receipt } in visitors.iter_mut().rev() {
+            if buyer.token.is_none() && matches!(buyer.ask_for_token(sale).await.0, 200 | 201) {
+                holders
+                    .entry(receipt.pop.clone())
+                    .or_default()
+                    .insert(receipt.place);
+            }
+        }
+        count(&holders) >= most
+    })
+    .await;
+    assert_eq!(count(&holders), most, "{holders:?}");
+    // At a PoP nobody got one before a lower place that asked as well.
+    for (pop, places) in holders {
+        let here = visitors.iter().filter(|visitor| visitor.receipt.pop == pop);
+        let lowest: BTreeSet<_> = here
+            .map(|visitor| visitor.receipt.place)
+            .take(places.len())
+            .collect();
+        assert_eq!(places, lowest, "{pop}");
+    }
+}
