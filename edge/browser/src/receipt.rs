@@ -80,7 +80,10 @@ mod tests {
         assert_eq!(said(&text), expected);
 
         for other in ["", "{}", "[1]", r#"{"sale_id":"5"}"#] {
-            assert!(said(other.as_bytes()).starts_with(r#"{"error":""#), "{other}");
+            assert!(
+                said(other.as_bytes()).starts_with(r#"{"error":""#),
+                "{other}"
+            );
         }
     }
 }
