@@ -19,13 +19,13 @@ before(async () => {
 after(() => browser?.close());
 
 /** A new shopper on the page of a sale that is to open, in its lobby. */
-async function joined(sale) {
+async function joined(sale, quantity = '2') {
   const visitor = await visit(browser);
   const { page } = visitor;
   await page.goto(`/sign-up?next=/sales/${sale.slug}`);
   await signUp(page);
   await page.waitForURL(({ pathname }) => pathname === `/sales/${sale.slug}`);
-  await page.getByLabel('Quantity').selectOption('2');
+  await page.getByLabel('Quantity').selectOption(quantity);
   await page.getByRole('button', { name: 'Join the lobby' }).click();
   await page.getByText('You are in. Places are drawn when the sale opens').waitFor();
   return visitor;
@@ -116,6 +116,25 @@ test('who joined buys by itself and can check the draw', { timeout: 300_000 }, a
   await plain.page.getByText('doorbuster lobby verify receipt.json').waitFor();
   assert.ok(await plain.page.getByText('Check another receipt').isHidden());
   await plain.context.close();
+});
+
+test('whoever finds it sold out gets what comes back', { timeout: 300_000 }, async () => {
+  const sale = await newSale('Lobby locket', { units: '1', limit: '1', opens: OPENS });
+  const shoppers = [await joined(sale, '1'), await joined(sale, '1')];
+  const bought = (shopper) => shopper.page.waitForURL('**/orders/*', { timeout: OPENING_MS });
+  const first = await Promise.race(shoppers.map((shopper) => bought(shopper).then(() => shopper)));
+  const second = shoppers.find((shopper) => shopper !== first);
+  await second.page.locator('lobby-panel').getByText('Sold out at the moment.').waitFor();
+  await first.page.locator('[data-word]').filter({ hasText: 'Waiting for payment' }).waitFor();
+  await first.page.getByRole('button', { name: 'Cancel' }).first().click();
+  await first.page.locator('dialog button[value="cancel"]').click();
+  await first.page.locator('[data-word]').filter({ hasText: /^Cancelled$/ }).waitFor();
+  await bought(second);
+  await second.page.locator('[data-word]').filter({ hasText: 'Waiting for payment' }).waitFor();
+  for (const { context, complaints } of shoppers) {
+    assertQuiet(complaints, BUSY, /status of 409/);
+    await context.close();
+  }
 });
 
 test('every wait says where one stands', { timeout: 300_000 }, async () => {
