@@ -78,7 +78,8 @@ pub struct Lobby {
     pub beacon: Option<Beacon>,
     /// When the draw was made.
     pub drawn_at_ms: Option<UnixMillis>,
-    /// All PoPs of the draw in the order of their ids; empty before it.
+    /// All PoPs of the draw in the order of their ids; empty until the lobbies have closed, which is
+    /// before the seed is shown.
     pub pops: Vec<LobbyPop>,
 }
 
@@ -123,7 +124,8 @@ impl Draw {
         }
     }
 
-    /// How a PoP numbers those who come after the draw.
+    /// How a PoP numbers those who come after the draw. One that took no part in it, as it was not
+    /// there yet, numbers as the first does: two of its visitors and the first's may share a place.
     pub fn behind(&self, pop: &str) -> Behind {
         let (_, count) = self.part(pop);
         let position = self.pops.iter().position(|entry| entry.id == pop);
