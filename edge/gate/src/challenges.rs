@@ -27,16 +27,15 @@ const MEDIUM_LIFE: &str = "private, max-age=120";
 /// Answers with a challenge: a proof of work in ALTCHA's form, or where a code is shown.
 pub(crate) async fn make(gate: &'static Gate, request: Whole) -> Result<Answer, Problem> {
     let wanted = Wanted::of(request.uri().query().unwrap_or_default())?;
-    let binding = match wanted.sale {
-        Some(sale) => match Shopper::of(gate, request, &sale.to_string()).await? {
+    let binding = if let Some(sale) = wanted.sale {
+        match Shopper::of(gate, request, &sale.to_string()).await? {
             Ok(shopper) => shopper.binding(wanted.purpose),
             Err(answer) => return Ok(answer),
-        },
-        None => {
-            visitor::check_site(&gate.edge, request.method(), request.headers())?;
-            let client = visitor::client(&gate.edge, request.headers())?;
-            Binding::new(wanted.purpose, None, None, prefix(client))
         }
+    } else {
+        visitor::check_site(&gate.edge, request.method(), request.headers())?;
+        let client = visitor::client(&gate.edge, request.headers())?;
+        Binding::new(wanted.purpose, None, None, prefix(client))
     };
     let now = clock::now();
     let keys = &gate.edge.keys;
@@ -55,7 +54,7 @@ pub(crate) async fn make(gate: &'static Gate, request: Whole) -> Result<Answer, 
     let nonce = random::bytes().ok_or_else(no_chance)?;
     let mut challenge = media::make(keys, medium, &binding, now, &nonce);
     // A browser may ask another PoP for it, which knows neither the code nor its secret.
-    challenge.media_url.push_str(&format!("?pop={}", keys.pop));
+    challenge.media_url = format!("{}?pop={}", challenge.media_url, keys.pop);
     Ok(answer::json(StatusCode::OK, &challenge))
 }
 

@@ -22,6 +22,8 @@ static LOBBY: Script = Script::new(include_str!("../../../lua/edge/lobby.lua"));
 static CLOSE: Script = Script::new(include_str!("../../../lua/edge/close.lua"));
 static FOLD: Script = Script::new(include_str!("../../../lua/edge/fold.lua"));
 
+/// Tickets read in one call; a chunk is a multiple of it.
+const TICKETS_AT_ONCE: usize = 256;
 /// Chunks folded at one go while arrivals come: some thousand a second, more than can come.
 const CHUNKS_AT_ONCE: usize = 8;
 /// Who closes a lobby holds the others off for so long; if it dies, the next goes on.
@@ -84,44 +86,50 @@ pub(crate) async fn close(gate: &Gate, entry: &SnapshotSale) -> Result<(), Probl
     if locked.text(0).is_none() {
         return Ok(());
     }
-    let mut reply = gate.store.eval(&CLOSE, &[key(sale, "lobby")], &[]).await?;
+    let closed = close_now(gate, entry).await;
+    if closed.is_err() {
+        // The next one need not wait for the lock to end.
+        gate.store.command("DEL", &[&lock]).await?;
+    }
+    closed
+}
+
+async fn close_now(gate: &Gate, entry: &SnapshotSale) -> Result<(), Problem> {
+    let sale = entry.sale.id;
+    let lobby = [key(sale, "lobby")];
+    let mut reply = gate.store.eval(&CLOSE, &lobby, &[]).await?;
     if reply.word() == "report" {
         report(gate, entry).await?;
-        reply = gate.store.eval(&CLOSE, &[key(sale, "lobby")], &[]).await?;
+        reply = gate.store.eval(&CLOSE, &lobby, &[]).await?;
     }
     let (count, floor): (u64, u64) = (reply.number(1)?, reply.number(2)?);
     let size = count.saturating_sub(floor);
     fold(gate, entry, Some(size)).await?;
-    let root = root_of_chunks(&chunks(gate, sale).await?);
-    let root = hex::encode(root);
+    let root = hex::encode(root_of_chunks(&chunks(gate, sale).await?));
     send_report(gate, entry, Some(ClosedLobby { count, size, root })).await
 }
 
 /// Folds full chunks of tickets; once the tree has its final `size`, all of them.
 async fn fold(gate: &Gate, entry: &SnapshotSale, size: Option<u64>) -> Result<(), Problem> {
     let sale = entry.sale.id;
-    let chunks_key = key(sale, "chunks");
-    let folded = gate.store.command("LLEN", &[&chunks_key]).await?;
-    let mut number: usize = folded.number(0)?;
-    let last = size.map(|size| size.div_ceil(CHUNK as u64));
-    for step in 0.. {
-        let done = match last {
-            Some(last) => number as u64 >= last,
-            None => step >= CHUNKS_AT_ONCE,
-        };
-        if done {
-            break;
-        }
+    let chunks = key(sale, "chunks");
+    let folded = gate.store.command("LLEN", &[&chunks]).await?;
+    let first: usize = folded.number(0)?;
+    let last = match size {
+        Some(size) => usize::try_from(size)
+            .map_err(|_| ProblemKind::Internal)?
+            .div_ceil(CHUNK),
+        None => first + CHUNKS_AT_ONCE,
+    };
+    for number in first..last {
         let leaves = leaves(gate, sale, number).await?;
-        if leaves.is_empty() || (last.is_none() && leaves.len() < CHUNK) {
+        if leaves.is_empty() || (size.is_none() && leaves.len() < CHUNK) {
             break;
         }
         let root = hex::encode(chunk_root(&leaves));
         let arguments = [number.to_string(), root, keep_ms(entry, clock::now())];
-        gate.store
-            .eval(&FOLD, std::slice::from_ref(&chunks_key), &arguments)
-            .await?;
-        number += 1;
+        let keys = std::slice::from_ref(&chunks);
+        gate.store.eval(&FOLD, keys, &arguments).await?;
     }
     Ok(())
 }
@@ -148,21 +156,20 @@ pub(crate) async fn leaves(
         .command("HGET", &[&key(sale, "lobby"), "floor"])
         .await?;
     let floor: u64 = floor.number(0)?;
-    let (first, last) = (chunk * CHUNK, chunk * CHUNK + CHUNK - 1);
-    let range = [&key(sale, "tickets"), &first.to_string(), &last.to_string()];
-    let reply = gate
-        .store
-        .command("LRANGE", &range.map(String::as_str))
-        .await?;
-    let entries = reply.texts();
-    let tickets = entries.iter().zip(floor + first as u64 + 1..);
-    let leaves = tickets.map(|(entry, arrival)| {
-        let ticket = ticket(sale, arrival, entry)?;
-        Some(leaf(arrival, &ticket.text(&gate.edge.keys)))
-    });
-    leaves
-        .collect::<Option<Vec<_>>>()
-        .ok_or_else(|| reply.misunderstood())
+    let first = chunk * CHUNK;
+    let mut leaves = Vec::with_capacity(CHUNK);
+    // In parts, as a call of the store has little time.
+    for part in (first..first + CHUNK).step_by(TICKETS_AT_ONCE) {
+        let last = part + TICKETS_AT_ONCE - 1;
+        let range = [&key(sale, "tickets"), &part.to_string(), &last.to_string()];
+        let range = range.map(String::as_str);
+        let reply = gate.store.command("LRANGE", &range).await?;
+        for (entry, arrival) in reply.texts().iter().zip(floor + part as u64 + 1..) {
+            let ticket = ticket(sale, arrival, entry).ok_or_else(|| reply.misunderstood())?;
+            leaves.push(leaf(arrival, &ticket.text(&gate.edge.keys)));
+        }
+    }
+    Ok(leaves)
 }
 
 /// Reads "account joined serial".

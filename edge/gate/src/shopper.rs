@@ -58,9 +58,9 @@ impl Shopper {
                     gate,
                     view,
                     index,
+                    request,
                     account,
                     client,
-                    request,
                 }),
             },
         )

@@ -109,7 +109,7 @@ async fn settle(
         let outcome = slots.take(applicant, counted.take(), place.take()).await?;
         match outcome {
             Outcome::Draw { arrival } => {
-                place = Some(turns.draw.place(&gate.edge.keys.pop, arrival))
+                place = Some(turns.draw.place(&gate.edge.keys.pop, arrival));
             }
             Outcome::Report => lobby::report(gate, turns.entry).await?,
             Outcome::NoSlots { wanted } => match leases::take(slots, applicant, wanted).await? {
@@ -142,7 +142,6 @@ async fn afterwards(slots: Slots<'_>, held: &Held) -> Result<Option<Afterwards>,
     let over = held.life == Life::Over;
     Ok(match slot.state {
         None if over => Some(Afterwards::Behind),
-        None => None,
         Some(OrderState::Refused) if slot.reason == Some(Refusal::TryAgain) => {
             Some(Afterwards::Keep)
         }
@@ -154,7 +153,7 @@ async fn afterwards(slots: Slots<'_>, held: &Held) -> Result<Option<Afterwards>,
             let detail = "This account has an order in this sale.";
             return Err(Problem::new(ProblemKind::OverLimit, detail));
         }
-        Some(_) => None,
+        None | Some(_) => None,
     })
 }
 
