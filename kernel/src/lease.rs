@@ -85,14 +85,15 @@ pub fn grantable(want: u32, quota: u32, available: u32, outstanding: u64) -> u32
 }
 
 /// How many of `room` slots this PoP gets when the PoPs' waiting places are these: as many as it has
-/// among the `room` lowest of all. Who names no waiting place asks for stock in hand, and gets what
-/// the others leave.
-pub fn fair_share(room: u32, want: u32, own: &[u64], others: &[u64]) -> u32 {
+/// among the `room` lowest of all. When there are more slots than waiting places, it gets stock in
+/// hand as well, of what is left an equal part: the visitors of the other `pops` may come next.
+pub fn fair_share(room: u32, want: u32, own: &[u64], others: &[u64], pops: u32) -> u32 {
     let waiting = own.len().saturating_add(others.len());
     let room_size = usize::try_from(room).unwrap_or(usize::MAX);
     if waiting <= room_size {
         let left = room - u32::try_from(others.len()).unwrap_or(room);
-        return want.min(left);
+        let waiting = u32::try_from(own.len()).unwrap_or(left);
+        return want.min(left.div_ceil(pops.max(1)).max(waiting));
     }
     let mut all: Vec<(u64, bool)> = own.iter().map(|place| (*place, true)).collect();
     all.extend(others.iter().map(|place| (*place, false)));
@@ -122,11 +123,8 @@ mod tests {
     #[test]
     fn scarce_slots_go_to_the_lowest_waiting_places() {
         let check = |room, want, own: &[u64], others: &[u64], expected| {
-            assert_eq!(
-                fair_share(room, want, own, others),
-                expected,
-                "{own:?} {others:?}"
-            );
+            let share = fair_share(room, want, own, others, 1);
+            assert_eq!(share, expected, "{own:?} {others:?}");
         };
         check(10, 64, &[1, 2], &[], 10);
         check(10, 64, &[1, 2], &[3, 4], 8);
@@ -135,5 +133,15 @@ mod tests {
         check(3, 2, &[1, 2, 3], &[4], 2);
         check(0, 64, &[1], &[], 0);
         check(2, 64, &[], &[2, 3, 4], 0);
+    }
+
+    #[test]
+    fn who_asks_first_leaves_the_others_their_part() {
+        assert_eq!(fair_share(20, 64, &[1], &[], 2), 10);
+        assert_eq!(fair_share(21, 64, &[1], &[], 2), 11);
+        assert_eq!(fair_share(20, 64, &[1; 15], &[], 2), 15);
+        assert_eq!(fair_share(20, 64, &[1; 15], &[2; 5], 2), 15);
+        assert_eq!(fair_share(20, 64, &[], &[2; 4], 4), 4);
+        assert_eq!(fair_share(20, 64, &[], &[], 0), 20);
     }
 }

@@ -69,12 +69,17 @@ fn token(
     received: &Received,
     now: UnixMillis,
 ) -> Result<PurchaseToken, Problem> {
-    let session = visitor::session(&received.headers, view, now)?;
-    let text = bearer(&received.headers).ok_or(ProblemKind::TokenMissing)?;
+    let session = || visitor::session(&received.headers, view, now);
+    let Some(text) = bearer(&received.headers) else {
+        session()?;
+        return Err(ProblemKind::TokenMissing.into());
+    };
     let invalid = |detail: String| Problem::new(ProblemKind::TokenInvalid, detail);
+    // The token first: its check costs a twentieth of a session's, and whoever forges sends many.
     let versions = view.key_versions(&relay.edge)?;
     let token = verify(&relay.edge.keys, versions, text, now);
     let token = token.map_err(|error| invalid(format!("The token is {}.", reason(&error))))?;
+    let session = session()?;
     let order: OrderRequest = json(&received.headers, &received.body)?;
     if token.account != session.account {
         return Err(invalid("The token is another account's.".to_owned()));

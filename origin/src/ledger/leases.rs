@@ -283,7 +283,8 @@ async fn share(
 ) -> Result<u32> {
     let Wanted { sale, pop, .. } = wanted;
     let others = waiting::others(connection, sale, pop, now).await?;
-    let slots = fair_share(room, wanted.slots, wanted.waiting, &others);
+    let pops = waiting::pops(connection, pop, now).await?;
+    let slots = fair_share(room, wanted.slots, wanted.waiting, &others, pops);
     let served = usize::try_from(slots).unwrap_or(usize::MAX);
     let still = wanted.waiting.get(served..).unwrap_or_default();
     waiting::note(connection, sale, pop, still, now).await?;

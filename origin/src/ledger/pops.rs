@@ -10,7 +10,7 @@ use kernel::time::UnixMillis;
 use kernel::token::KeyVersions;
 
 /// A PoP that is silent for longer does not live.
-const LIVE_MS: i64 = 15_000;
+pub(super) const LIVE_MS: i64 = 15_000;
 /// How long the former key counts after a rotation: as long as a lease, so as any token.
 const OVERLAP_MS: i64 = LEASE_LIFE_SECONDS * 1_000;
 /// A lease lives for minutes: one of a sale that closed before that is over.

@@ -3,6 +3,7 @@
 //! Invariant: what a PoP has got counts as waiting no more, and what it said long ago neither, so
 //! that nobody is held up for places that are served, or for a PoP that is gone.
 
+use super::pops::LIVE_MS;
 use super::{Result, corrupt};
 use kernel::ids::SaleId;
 use kernel::time::UnixMillis;
@@ -30,6 +31,22 @@ pub(super) async fn others(
         places.extend(read(&row)?);
     }
     Ok(places)
+}
+
+/// How many PoPs share the slots that nobody waits for: this one, and those heard from lately.
+pub(super) async fn pops(
+    connection: &mut MySqlConnection,
+    pop: &str,
+    now: UnixMillis,
+) -> Result<u32> {
+    let count = sqlx::query_scalar!(
+        r#"SELECT CAST(COUNT(*) AS SIGNED) AS "count!: i64" FROM pops
+           WHERE id = ? OR (NOT revoked AND heard_at_ms > ?)"#,
+        pop,
+        now.0 - LIVE_MS
+    );
+    let count = count.fetch_one(connection).await?;
+    Ok(u32::try_from(count).unwrap_or(u32::MAX).max(1))
 }
 
 /// Notes the places that wait at this PoP.
