@@ -77,6 +77,8 @@ async fn flood(shop: &Shop, sale: &str, requests: usize) -> Outcome {
             .or_default() += 1;
         match kind.problem() {
             _ if *status == 503 => slow += 1,
+            // A flood on a slow machine takes longer than a challenge lives.
+            Some(_) if *kind == Kind::Replayed && word == "/problems/challenge-expired" => {}
             Some(problem) => assert_eq!(word, format!("/problems/{problem}"), "{kind:?} {body}"),
             None if matches!(status, 200 | 201) => tokens.push(read(shop, body)),
             None => assert_eq!((*status, word), (429, "/problems/slow-down"), "{body}"),
