@@ -160,6 +160,7 @@ pub(super) mod tests {
             },
             "limit_per_account": 2, "opens_at_ms": 10_000, "closes_at_ms": 90_000_000,
             "state": "scheduled", "remaining": "many", "version": 1, "rate_per_second": 100,
+            "lobby": kernel::lobby::Lobby::default(),
         });
         serde_json::from_value(json).unwrap()
     }

@@ -8,12 +8,14 @@ fn ask(server: &mut Server, slot: u32, at_ms: i64, per_second: f64) -> (String, 
     let keys = [
         "relay:{7}:pace".to_owned(),
         format!("relay:{{7}}:slot:{slot}"),
+        format!("gate:{{7}}:place:{slot}"),
     ];
     let arguments = [
         (NOW_MS + at_ms).to_string(),
         (1_000.0 / per_second).to_string(),
         "2000".to_owned(),
         "120000".to_owned(),
+        "9".to_owned(),
     ];
     let reply = server.run(PACE, &keys, &arguments);
     (reply[0].clone(), reply[1].parse().unwrap())
@@ -76,4 +78,24 @@ fn a_rate_that_was_changed_counts_from_now_on() {
     // And slower: an order every two seconds.
     assert_eq!(ask(&mut server, 8, 2_100, 0.5), ("turn".to_owned(), 902));
     assert_eq!(ask(&mut server, 9, 2_100, 0.5), ("later".to_owned(), 2_902));
+}
+
+#[test]
+fn the_gate_is_told_that_a_token_was_used() {
+    let mut server = Server::start();
+    let used = |server: &mut Server, slot| {
+        server.command("HGET", &[&format!("gate:{{7}}:place:{slot}"), "used"])
+    };
+    server.command("HSET", &["gate:{7}:place:1", "lease", "9"]);
+    server.command("HSET", &["gate:{7}:place:2", "lease", "8"]);
+    for slot in 1..=3 {
+        ask(&mut server, slot, 0, 5.0);
+    }
+    assert_eq!(used(&mut server, 1), "9");
+    assert_eq!(
+        used(&mut server, 2),
+        "nil",
+        "the account has another token by now"
+    );
+    assert_eq!(used(&mut server, 3), "nil");
 }
