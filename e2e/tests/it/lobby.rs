@@ -19,7 +19,7 @@ const LOOKED_AT: usize = 100;
 const UNITS: u32 = 10;
 /// Those who are there when the sale opens, lowest places first; the others do not come.
 const CLAIMING: usize = 60;
-const CLAIM: Duration = Duration::from_secs(60);
+const CLAIM: Duration = Duration::from_mins(1);
 /// An account may ask 30 times a minute.
 const PAUSE: Duration = Duration::from_secs(3);
 
