@@ -143,8 +143,7 @@ fn assert_quiet_at_origin(outcome: &Outcome) {
     }
 }
 
-/// No window of any length holds more than the rate allows, and who came first waits for nothing
-/// else.
+/// No window of any length holds more than the rate allows.
 fn assert_paced(outcome: &Outcome) {
     let mut turns: Vec<UnixMillis> = outcome
         .tokens
@@ -154,9 +153,8 @@ fn assert_paced(outcome: &Outcome) {
     turns.sort_unstable();
     let each_ms = 1_000 / RATE_PER_SECOND;
     let gaps_ms = turns.windows(2).map(|pair| pair[1].since(pair[0]));
-    for (number, gap_ms) in gaps_ms.enumerate() {
+    for gap_ms in gaps_ms {
         assert!(gap_ms >= each_ms - 1, "{gap_ms} ms");
-        assert!(number + 2 > AHEAD || gap_ms <= each_ms + 1, "{gap_ms} ms");
     }
     let (first, last) = (turns[0], turns[turns.len() - 1]);
     let seconds = last.since(first) as f64 / 1_000.0;
