@@ -28,7 +28,7 @@ const WARM_UP_EACH: usize = 20;
 /// An edge that does not know a sale by then never will.
 const WARM_UP_DEADLINE: Duration = Duration::from_secs(30);
 /// So many in a hundred who ask for a token may be told to come again.
-const AGAIN_PER_CENT_MAX: u32 = 30;
+const AGAIN_PER_CENT_MAX: u32 = 5;
 /// Accounts that a forger of tokens has.
 const FORGERS: u32 = 64;
 /// Different forged requests; a cache of their texts would be found out.

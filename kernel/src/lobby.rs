@@ -15,7 +15,7 @@ mod receipt;
 mod report;
 mod ticket;
 
-pub use merkle::{CHUNK, Digest, EMPTY_ROOT, chunk_root, leaf, proof, root_of_chunks};
+pub use merkle::{CHUNK, Digest, EMPTY_ROOT, leaf, proof, tree_root};
 pub use permutation::permute;
 pub use receipt::{BadReceipt, Receipt};
 pub use report::{ClosedLobby, LobbyReport, LobbyStanding};

@@ -33,12 +33,10 @@ local function note_admitted(lobby, place, now)
   end
 end
 
--- Whether a place was passed over: its turn is a minute past, nobody asked for it, and slots have
--- gone to higher ones for at least a minute.
-local function is_passed(lobby, place, asked, turn, now)
-  if asked == '1' or now <= turn + 60000 then return false end
+-- Places below this have had their turn: slots have gone to higher ones for at least a minute.
+local function passed_below(lobby, now)
   local high, before, high_at = unpack(redis.call('HMGET', lobby, 'high', 'before', 'high_at'))
   local passed = tonumber(before or -1)
   if now - tonumber(high_at or now) >= 60000 then passed = math.max(passed, tonumber(high)) end
-  return place < passed
+  return passed
 end

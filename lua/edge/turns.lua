@@ -18,7 +18,9 @@ local function own_place(record, lobby, turns, draw, given, serial, now)
   end
   place = tonumber(place)
   local turn = place and turns.starts_at + place * 1000 / turns.rate
-  if place and behind ~= '1' and not is_passed(lobby, place, asked, turn, now) then
+  -- Passed over: its turn is a minute past, nobody asked for it, and higher ones were admitted.
+  local passed = place and asked ~= '1' and now > turn + 60000 and place < passed_below(lobby, now)
+  if place and behind ~= '1' and not passed then
     redis.call('HSET', record, 'place', place)
     return place, 0
   end

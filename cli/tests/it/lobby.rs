@@ -3,7 +3,7 @@
 use crate::desk::{Desk, run};
 use crate::draft;
 use kernel::ids::SaleId;
-use kernel::lobby::{Lobby, LobbyPop, Receipt, chunk_root, commitment, leaf, proof};
+use kernel::lobby::{Lobby, LobbyPop, Receipt, commitment, leaf, proof, tree_root};
 use kernel::time::UnixMillis;
 use serde_json::json;
 use std::io::{Read, Write};
@@ -15,7 +15,7 @@ fn receipt() -> Receipt {
     let leaves: Vec<_> = (1..=3)
         .map(|arrival| leaf(arrival, &format!("t{arrival}")))
         .collect();
-    let root = chunk_root(&leaves);
+    let root = tree_root(&leaves);
     let pop = LobbyPop {
         id: "pop-1".into(),
         count: 3,

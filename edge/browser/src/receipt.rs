@@ -31,14 +31,14 @@ pub(crate) fn verify(receipt: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
     use kernel::ids::SaleId;
-    use kernel::lobby::{Lobby, LobbyPop, chunk_root, commitment, leaf, proof};
+    use kernel::lobby::{Lobby, LobbyPop, commitment, leaf, proof, tree_root};
     use kernel::time::UnixMillis;
 
     fn receipt() -> Receipt {
         let leaves: Vec<_> = (1..=9)
             .map(|arrival| leaf(arrival, &format!("ticket {arrival}")))
             .collect();
-        let root = chunk_root(&leaves);
+        let root = tree_root(&leaves);
         let lobby = Lobby {
             commitment: commitment(&[7; 32]),
             seed: Some("07".repeat(32)),

@@ -42,7 +42,11 @@ pub(crate) async fn take(
             slots.gate.store.command("DEL", &[&lock]).await?;
             return Ok(outcome);
         }
-        renew(slots, wanted).await?;
+        if let Err(problem) = renew(slots, wanted).await {
+            // The next one need not wait for the lock to end.
+            slots.gate.store.command("DEL", &[&lock]).await?;
+            return Err(problem);
+        }
         return slots.take(applicant, COUNTED, None).await;
     }
     for _ in 0..LOOKS {
@@ -70,12 +74,15 @@ async fn renew(slots: Slots<'_>, wanted: u32) -> Result<(), Problem> {
 }
 
 async fn request(slots: Slots<'_>, want: u32) -> Result<Result<LeaseGrant, String>, Problem> {
+    let generation = generation(slots.gate).await?;
+    let waiting = slots.waiting().await?;
+    // Last, as from here on nobody gets a slot until there is an answer.
     let returned = slots.retire().await?;
     let request = LeaseRequest {
         sale_id: slots.turns.entry.sale.id,
-        generation: generation(slots.gate).await?,
+        generation,
         want,
-        waiting: slots.waiting().await?,
+        waiting,
         returned: returned.map(|(lease_id, handed_out)| ReturnedLease {
             lease_id,
             handed_out,

@@ -35,6 +35,7 @@ use kit::answer::{self, Answer};
 use kit::body::{self, Whole};
 use routes::Route;
 use settings::Gate;
+use shopper::Shopper;
 use spin_sdk::http::{Method, Request};
 
 #[spin_sdk::http_service]
@@ -61,12 +62,12 @@ async fn route(request: Whole) -> Result<Answer, Problem> {
             _ => Ok(answer::method_not_allowed("GET, HEAD, POST")),
         },
         Some(Route::Places(sale)) => match *request.method() {
-            Method::GET => places::standing(gate, request, sale).await,
-            Method::POST => places::join(gate, request, sale).await,
+            Method::GET => Shopper::serve(gate, request, sale, places::standing).await,
+            Method::POST => Shopper::serve(gate, request, sale, places::join).await,
             _ => Ok(answer::method_not_allowed("GET, POST")),
         },
         Some(Route::Receipt(sale)) => match *request.method() {
-            Method::GET => receipt::give(gate, request, sale).await,
+            Method::GET => Shopper::serve(gate, request, sale, receipt::give).await,
             _ => Ok(answer::method_not_allowed("GET")),
         },
         Some(Route::Medium(id, medium)) => match *request.method() {
@@ -74,8 +75,8 @@ async fn route(request: Whole) -> Result<Answer, Problem> {
             _ => Ok(answer::method_not_allowed("GET, HEAD")),
         },
         Some(Route::Tokens(sale)) => match *request.method() {
-            Method::GET => tokens::live(gate, request, sale).await,
-            Method::POST => tokens::give(gate, request, sale).await,
+            Method::GET => Shopper::serve(gate, request, sale, tokens::live).await,
+            Method::POST => Shopper::serve(gate, request, sale, tokens::give).await,
             _ => Ok(answer::method_not_allowed("GET, POST")),
         },
         None => Err(ProblemKind::UnknownPath.into()),

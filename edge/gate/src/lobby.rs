@@ -9,9 +9,7 @@ use crate::internal;
 use crate::settings::Gate;
 use crate::store::{generation, keep_ms, key};
 use kernel::ids::SaleId;
-use kernel::lobby::{
-    CHUNK, ClosedLobby, Digest, LobbyReport, Ticket, chunk_root, leaf, root_of_chunks,
-};
+use kernel::lobby::{CHUNK, ClosedLobby, Digest, LobbyReport, Ticket, leaf, tree_root};
 use kernel::problem::{Problem, ProblemKind};
 use kernel::snapshot::SnapshotSale;
 use kernel::time::UnixMillis;
@@ -105,7 +103,7 @@ async fn close_now(gate: &Gate, entry: &SnapshotSale) -> Result<(), Problem> {
     let (count, floor): (u64, u64) = (reply.number(1)?, reply.number(2)?);
     let size = count.saturating_sub(floor);
     fold(gate, entry, Some(size)).await?;
-    let root = hex::encode(root_of_chunks(&chunks(gate, sale).await?));
+    let root = hex::encode(tree_root(&chunks(gate, sale).await?));
     send_report(gate, entry, Some(ClosedLobby { count, size, root })).await
 }
 
@@ -126,7 +124,7 @@ async fn fold(gate: &Gate, entry: &SnapshotSale, size: Option<u64>) -> Result<()
         if leaves.is_empty() || (size.is_none() && leaves.len() < CHUNK) {
             break;
         }
-        let root = hex::encode(chunk_root(&leaves));
+        let root = hex::encode(tree_root(&leaves));
         let arguments = [number.to_string(), root, keep_ms(entry, clock::now())];
         let keys = std::slice::from_ref(&chunks);
         gate.store.eval(&FOLD, keys, &arguments).await?;

@@ -16,7 +16,6 @@ use kernel::snapshot::SnapshotSale;
 use kernel::time::UnixMillis;
 use kernel::wire::{PlaceGrant, PlaceRequest, PlaceStanding, PlaceState};
 use kit::answer::{self, Answer};
-use kit::body::Whole;
 use kit::pop_store::{Reply, Script};
 use kit::{challenge, clock, random};
 use spin_sdk::http::StatusCode;
@@ -27,19 +26,16 @@ static JOIN: Script = Script::new(concat!(
     include_str!("../../../lua/edge/join.lua"),
 ));
 
+static STANDING: Script = Script::new(concat!(
+    include_str!("../../../lua/edge/places.lua"),
+    include_str!("../../../lua/edge/standing.lua"),
+));
+
 /// Once for the report that a first arrival needs, once more if another one overtook it.
 const STEPS_MAX: u32 = 4;
 
 /// `POST`: gives the shopper an arrival.
-pub(crate) async fn join(
-    gate: &'static Gate,
-    request: Whole,
-    sale: &str,
-) -> Result<Answer, Problem> {
-    let shopper = match Shopper::of(gate, request, sale).await? {
-        Ok(shopper) => shopper,
-        Err(answer) => return Ok(answer),
-    };
+pub(crate) async fn join(gate: &'static Gate, shopper: Shopper) -> Result<Answer, Problem> {
     let PlaceRequest { challenge: answer } = shopper.json()?;
     let entry = shopper.entry();
     let now = clock::now();
@@ -118,58 +114,50 @@ async fn ask(
 }
 
 /// `GET`: where the shopper stands.
-pub(crate) async fn standing(
-    gate: &'static Gate,
-    request: Whole,
-    sale: &str,
-) -> Result<Answer, Problem> {
-    let shopper = match Shopper::of(gate, request, sale).await? {
-        Ok(shopper) => shopper,
-        Err(answer) => return Ok(answer),
-    };
+pub(crate) async fn standing(gate: &'static Gate, shopper: Shopper) -> Result<Answer, Problem> {
     let entry = shopper.entry();
     let id = entry.sale.id;
-    let record = key(id, &format!("place:{}", shopper.account));
-    let record = gate
+    let now = clock::now();
+    let keys = [
+        key(id, &format!("place:{}", shopper.account)),
+        key(id, "lobby"),
+        key(id, "waiting"),
+    ];
+    let reply = gate
         .store
-        .command("HMGET", &[&record, "arrival", "place", "asked"])
+        .eval(&STANDING, &keys, &[now.0.to_string()])
         .await?;
-    let Some(arrival) = record.text(0) else {
+    if reply.word() == "none" {
         let detail = "This account has no place in this sale; POST gives it one.";
         return Err(Problem::new(ProblemKind::UnknownPlace, detail));
-    };
-    let arrival = arrival.parse().map_err(|_| record.misunderstood())?;
-    let now = clock::now();
+    }
+    let arrival = reply.number(1)?;
     let Some(turns) = Turns::of(entry, &gate.edge, shopper.view()) else {
         if now >= entry.sale.opens_at_ms {
             lobby::close(gate, entry).await?;
         }
         return Ok(say(entry, now, arrival, None));
     };
-    let place = record.text(1).and_then(|place| place.parse().ok());
+    let number = |index| reply.text(index).and_then(|text| text.parse::<u64>().ok());
+    let place = number(2);
     let place = place.unwrap_or_else(|| turns.draw.place(&gate.edge.keys.pop, arrival));
-    let waiting = [&key(id, "waiting"), "0", "0", "WITHSCORES"];
-    let waiting = gate.store.command("ZRANGE", &waiting).await?;
-    let lowest_waiting = waiting.text(1).and_then(|place| place.parse::<u64>().ok());
-    let lobby_key = key(id, "lobby");
-    let passed = gate.store.command("HMGET", &[&lobby_key, "before"]).await?;
-    let passed = passed.text(0).and_then(|place| place.parse::<u64>().ok());
-    let asked = record.text(2).as_deref() == Some("1");
+    let asked = reply.text(3).as_deref() == Some("1");
     let turn = turns.turn(place);
-    let late = !asked && now.since(turn) > CLAIM_MS && passed.is_some_and(|passed| place < passed);
+    // Below nothing (-1) there is no place.
+    let passed = number(4).is_some_and(|passed_below| place < passed_below);
     let up_to = turns.due_below(now);
-    let up_to = lowest_waiting.map_or(up_to, |lowest| up_to.min(lowest + 1));
+    let up_to = number(5).map_or(up_to, |lowest| up_to.min(lowest + 1));
     let drawn = Drawn {
         place,
         turn,
         up_to,
-        late,
+        late: !asked && passed && now.since(turn) > CLAIM_MS,
     };
     Ok(say(entry, now, arrival, Some(&drawn)))
 }
 
-/// A place not claimed within this of its turn may be passed over; the script that gives tokens
-/// goes by the same.
+/// For so long a place can be claimed after its turn, whoever else is admitted; `turns.lua`, which
+/// passes it over, goes by the same.
 const CLAIM_MS: i64 = 60_000;
 
 struct Drawn {

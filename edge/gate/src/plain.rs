@@ -75,6 +75,15 @@ async fn asked(request: Whole) -> Result<Told, Problem> {
     Told::read(answer.map(box_body)).await
 }
 
+/// What the gate answers to a form with a code, sent as a script would send it.
+async fn sent(headers: &HeaderMap, path: &str, form: &mut Form) -> Result<Told, Problem> {
+    if let Err(problem) = form.join_challenge() {
+        return Ok(Told::problem(&problem).await);
+    }
+    let body = serde_json::Value::from(form.to_object(&[])).to_string();
+    asked(script(headers, Method::POST, path, body)?).await
+}
+
 /// The request that a script would make, with the headers of this one.
 fn script(
     headers: &HeaderMap,

@@ -11,19 +11,10 @@ use kernel::lobby::{CHUNK, Receipt, Ticket, proof};
 use kernel::problem::{Problem, ProblemKind};
 use kernel::time::UnixMillis;
 use kit::answer::{self, Answer};
-use kit::body::Whole;
 use spin_sdk::http::StatusCode;
 
 /// Gives the shopper the receipt for the place that was drawn.
-pub(crate) async fn give(
-    gate: &'static Gate,
-    request: Whole,
-    sale: &str,
-) -> Result<Answer, Problem> {
-    let shopper = match Shopper::of(gate, request, sale).await? {
-        Ok(shopper) => shopper,
-        Err(answer) => return Ok(answer),
-    };
+pub(crate) async fn give(gate: &'static Gate, shopper: Shopper) -> Result<Answer, Problem> {
     let entry = &shopper.entry().sale;
     let pop = gate.edge.keys.pop.as_str();
     let nothing = |detail: &str| Problem::new(ProblemKind::UnknownPlace, detail);

@@ -66,6 +66,19 @@ impl Shopper {
         )
     }
 
+    /// Answers with what `serve` says to the shopper, or what the account's home says elsewhere.
+    pub(crate) async fn serve(
+        gate: &'static Gate,
+        request: Whole,
+        sale: &str,
+        serve: impl AsyncFnOnce(&'static Gate, Self) -> Result<Answer, Problem>,
+    ) -> Result<Answer, Problem> {
+        match Self::of(gate, request, sale).await? {
+            Ok(shopper) => serve(gate, shopper).await,
+            Err(answer) => Ok(answer),
+        }
+    }
+
     /// The sale.
     pub(crate) fn entry(&self) -> &SnapshotSale {
         &self.view.snapshot().sales[self.index]

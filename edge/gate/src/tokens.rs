@@ -20,7 +20,6 @@ use kernel::time::UnixMillis;
 use kernel::token::{PurchaseToken, mint};
 use kernel::wire::{Sale, TokenGrant, TokenRequest};
 use kit::answer::{self, Answer};
-use kit::body::Whole;
 use kit::{challenge, clock};
 use spin_sdk::http::StatusCode;
 
@@ -28,16 +27,8 @@ use spin_sdk::http::StatusCode;
 /// token, for a lease, and then once more for each that another request overtook.
 const STEPS_MAX: u32 = 8;
 
-/// Gives the signed-in shopper a token for the sale with the id `sale`.
-pub(crate) async fn give(
-    gate: &'static Gate,
-    request: Whole,
-    sale: &str,
-) -> Result<Answer, Problem> {
-    let shopper = match Shopper::of(gate, request, sale).await? {
-        Ok(shopper) => shopper,
-        Err(answer) => return Ok(answer),
-    };
+/// Gives the signed-in shopper a token.
+pub(crate) async fn give(gate: &'static Gate, shopper: Shopper) -> Result<Answer, Problem> {
     let TokenRequest { challenge: answer } = shopper.json()?;
     let entry = shopper.entry();
     admits(&entry.sale, clock::now())?;
@@ -64,16 +55,8 @@ pub(crate) async fn give(
     say(gate, version, outcome, &limits)
 }
 
-/// The shopper's live token for the sale with the id `sale`.
-pub(crate) async fn live(
-    gate: &'static Gate,
-    request: Whole,
-    sale: &str,
-) -> Result<Answer, Problem> {
-    let shopper = match Shopper::of(gate, request, sale).await? {
-        Ok(shopper) => shopper,
-        Err(answer) => return Ok(answer),
-    };
+/// The shopper's live token.
+pub(crate) async fn live(gate: &'static Gate, shopper: Shopper) -> Result<Answer, Problem> {
     let sale = shopper.entry().sale.id;
     let record = key(sale, &format!("place:{}", shopper.account));
     let record = [record.as_str(), "lease", "first", "offset", "nbf", "exp"];

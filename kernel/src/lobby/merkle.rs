@@ -28,20 +28,15 @@ fn node(left: &Digest, right: &Digest) -> Digest {
 
 /// The root of the tree over these nodes, in order; the nodes are leaves, or roots of full chunks
 /// with, last, that of a chunk that need not be full.
-pub fn chunk_root(nodes: &[Digest]) -> Digest {
+pub fn tree_root(nodes: &[Digest]) -> Digest {
     match nodes {
         [] => Sha256::digest([]).into(),
         [only] => *only,
         _ => {
             let (left, right) = nodes.split_at(split(nodes.len()));
-            node(&chunk_root(left), &chunk_root(right))
+            node(&tree_root(left), &tree_root(right))
         }
     }
-}
-
-/// The root over all chunks' roots.
-pub fn root_of_chunks(chunks: &[Digest]) -> Digest {
-    chunk_root(chunks)
 }
 
 /// The audit path of the leaf at `index`, from the leaf up: `chunk` are the leaves of its chunk,
@@ -65,10 +60,10 @@ fn audit_path(nodes: &[Digest], index: usize, path: &mut Vec<Digest>) {
     let (left, right) = nodes.split_at(split(nodes.len()));
     if index < left.len() {
         audit_path(left, index, path);
-        path.push(chunk_root(right));
+        path.push(tree_root(right));
     } else {
         audit_path(right, index - left.len(), path);
-        path.push(chunk_root(left));
+        path.push(tree_root(left));
     }
 }
 
@@ -115,18 +110,18 @@ mod tests {
     fn a_tree_of_chunks_is_the_tree_of_all_leaves() {
         for count in [1, 2, 1_023, 1_024, 1_025, 3_000, 5_121] {
             let leaves = leaves(count);
-            let chunks: Vec<_> = leaves.chunks(CHUNK).map(chunk_root).collect();
-            assert_eq!(root_of_chunks(&chunks), chunk_root(&leaves), "{count}");
+            let chunks: Vec<_> = leaves.chunks(CHUNK).map(tree_root).collect();
+            assert_eq!(tree_root(&chunks), tree_root(&leaves), "{count}");
         }
-        assert_eq!(hex::encode(chunk_root(&[])), EMPTY_ROOT);
+        assert_eq!(hex::encode(tree_root(&[])), EMPTY_ROOT);
     }
 
     #[test]
     fn every_leaf_has_a_path_to_the_root_and_no_other_has() {
         for count in [1_u64, 2, 3, 7, 1_024, 1_030, 2_050] {
             let leaves = leaves(count);
-            let chunks: Vec<_> = leaves.chunks(CHUNK).map(chunk_root).collect();
-            let root = chunk_root(&leaves);
+            let chunks: Vec<_> = leaves.chunks(CHUNK).map(tree_root).collect();
+            let root = tree_root(&leaves);
             for index in (0..count).step_by(usize::try_from(count / 5 + 1).unwrap()) {
                 let number = usize::try_from(index).unwrap();
                 let chunk = leaves.chunks(CHUNK).nth(number / CHUNK).unwrap();
@@ -151,6 +146,6 @@ mod tests {
         let empty: Digest = Sha256::digest([0]).into();
         let second: Digest = Sha256::digest([0, 0]).into();
         let root = "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125";
-        assert_eq!(hex::encode(chunk_root(&[empty, second])), root);
+        assert_eq!(hex::encode(tree_root(&[empty, second])), root);
     }
 }

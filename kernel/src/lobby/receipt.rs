@@ -105,7 +105,7 @@ impl Receipt {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lobby::{LobbyPop, chunk_root, leaf, proof};
+    use crate::lobby::{LobbyPop, leaf, proof, tree_root};
     use crate::time::UnixMillis;
 
     /// Five tickets at pop-1, whose first three arrivals were lost, and none at pop-2.
@@ -114,7 +114,7 @@ mod tests {
         let leaves: Vec<_> = (4..=8)
             .map(|arrival| leaf(arrival, &ticket(arrival)))
             .collect();
-        let root = chunk_root(&leaves);
+        let root = tree_root(&leaves);
         let pop = |id: &str, count, size, root: &[u8]| LobbyPop {
             id: id.to_owned(),
             count,
@@ -129,7 +129,7 @@ mod tests {
             drawn_at_ms: Some(UnixMillis(1)),
             pops: vec![
                 pop("pop-1", 8, 5, &root),
-                pop("pop-2", 0, 0, &chunk_root(&[])),
+                pop("pop-2", 0, 0, &tree_root(&[])),
             ],
         };
         let place = lobby.draw(SaleId(5)).unwrap().place("pop-1", 6);

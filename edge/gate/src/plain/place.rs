@@ -1,12 +1,13 @@
 //! `/gate/sales/{id}/places` as pages: joining, and where one stands.
 
 use super::challenge::to_buy;
-use super::{Again, about, asked, challenge_address, here, refuse, renewal, sale, script};
+use super::{Again, about, asked, challenge_address, here, refuse, renewal, sale, script, sent};
 use crate::settings::Gate;
 use kernel::problem::Problem;
 use kernel::sale::SaleState;
 use kernel::snapshot::SnapshotSale;
 use kernel::time::UnixMillis;
+use kernel::wire::{PlaceStanding, PlaceState};
 use kit::answer::Answer;
 use kit::body::Whole;
 use kit::clock;
@@ -14,35 +15,11 @@ use kit::form::Form;
 use layout::page::{page, see_other};
 use layout::refusal::{Refusal, Way};
 use layout::render::{Value, context};
-use layout::told::Told;
 use layout::words;
-use serde::Deserialize;
-use serde_json::Value as Json;
 use spin_sdk::http::Method;
 
 /// How often the page of somebody who waits loads itself again, in seconds.
 const REFRESH_SECONDS: u32 = 10;
-
-/// Where somebody stands, as the gate says it.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(test, derive(Clone))]
-struct Standing {
-    state: State,
-    arrival: u64,
-    waiting: u64,
-    place: Option<u64>,
-    admitted_up_to: Option<u64>,
-    admitted_at_ms: Option<UnixMillis>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum State {
-    Waiting,
-    Admitted,
-    Passed,
-    SoldOut,
-}
 
 /// `POST`: joins, and leads to the place.
 pub(super) async fn join(request: Whole, sale: &str) -> Result<Answer, Problem> {
@@ -50,13 +27,7 @@ pub(super) async fn join(request: Whole, sale: &str) -> Result<Answer, Problem> 
     let mut form = Form::parse(request.body())?;
     let fields = form.fields().to_vec();
     let challenge = challenge_address("place", sale, None);
-    let told = match form.join_challenge() {
-        Ok(()) => {
-            let body = Json::from(form.to_object(&[])).to_string();
-            asked(script(request.headers(), Method::POST, &path, body)?).await?
-        }
-        Err(problem) => Told::problem(&problem).await,
-    };
+    let told = sent(request.headers(), &path, &mut form).await?;
     if told.is_good() {
         return Ok(see_other(&path));
     }
@@ -97,47 +68,47 @@ pub(super) async fn show(request: &Whole, id: &str) -> Result<Answer, Problem> {
     Ok(page(200, "place.html", view).await)
 }
 
-fn view(entry: &SnapshotSale, standing: &Standing, here: &str, now: UnixMillis) -> Value {
+fn view(entry: &SnapshotSale, standing: &PlaceStanding, here: &str, now: UnixMillis) -> Value {
     let scheduled = entry.sale.state_at(now) == SaleState::Scheduled;
     let id = entry.sale.id.to_string();
     let expected = standing.admitted_at_ms.filter(|at| *at > now);
     let (heading, text) = match standing.state {
-        State::Waiting if scheduled => (
+        PlaceState::Waiting if scheduled => (
             "You are in line",
             "You are among those whose place is drawn when the sale opens.".to_owned(),
         ),
-        State::Waiting => (
+        PlaceState::Waiting => (
             "You are in line",
             match expected {
                 Some(at) => format!("Your turn is expected at {}.", words::clock(at)),
                 None => "Your turn comes when those before you have been let in.".to_owned(),
             },
         ),
-        State::Admitted => (
+        PlaceState::Admitted => (
             "It is your turn",
             "Go on now: a turn that is not used goes to the next.".to_owned(),
         ),
-        State::Passed => (
+        PlaceState::Passed => (
             "Your turn has passed",
             "It came and was not used. You can still get in line behind the others.".to_owned(),
         ),
-        State::SoldOut => (
+        PlaceState::SoldOut => (
             "Sold out at the moment",
             "Units that are not paid for in time come back, and those who wait get them in order."
                 .to_owned(),
         ),
     };
-    let go_on = matches!(standing.state, State::Admitted | State::Passed);
-    let waits = matches!(standing.state, State::Waiting | State::SoldOut);
+    let go_on = matches!(standing.state, PlaceState::Admitted | PlaceState::Passed);
+    let waits = matches!(standing.state, PlaceState::Waiting | PlaceState::SoldOut);
     context! {
         heading, text, here, scheduled,
         arrival => standing.arrival,
         waiting => standing.waiting,
         place => standing.place,
-        admitted_up_to => standing.admitted_up_to.filter(|_| !scheduled),
+        admitted_up_to => (!scheduled).then_some(standing.admitted_up_to),
         opens_at => words::utc(entry.sale.opens_at_ms),
         go_on => go_on.then(|| to_buy(&id, 1)),
-        go_on_label => if standing.state == State::Admitted { "Go on to buy" } else { "Get in line" },
+        go_on_label => if standing.state == PlaceState::Admitted { "Go on to buy" } else { "Get in line" },
         refresh_seconds => waits.then_some(REFRESH_SECONDS),
         sale => about(entry),
         signed_in => true,
@@ -165,8 +136,8 @@ pub(super) mod tests {
         serde_json::from_value(json).unwrap()
     }
 
-    fn shown(json: &Json, now: i64) -> String {
-        let standing: Standing = serde_json::from_value(json.clone()).unwrap();
+    fn shown(json: &serde_json::Value, now: i64) -> String {
+        let standing: PlaceStanding = serde_json::from_value(json.clone()).unwrap();
         let view = view(&entry(), &standing, "/gate/sales/5/places", UnixMillis(now));
         render("place.html", &[], view).unwrap()
     }

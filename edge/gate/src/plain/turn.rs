@@ -1,7 +1,7 @@
 //! `/gate/sales/{id}/tokens` as pages: from the code to the turn, and from the turn to the order.
 
 use super::challenge::to_buy;
-use super::{Again, about, asked, here, query, refuse, renewal, sale, script};
+use super::{Again, about, asked, here, query, refuse, renewal, sale, script, sent};
 use crate::settings::Gate;
 use kernel::money::Money;
 use kernel::problem::Problem;
@@ -17,7 +17,6 @@ use layout::refusal::{Refusal, Way};
 use layout::render::{Value, context};
 use layout::told::{Told, Words};
 use layout::words;
-use serde_json::Value as Json;
 use spin_sdk::http::{HeaderMap, Method};
 
 /// The longest time between two looks, in seconds.
@@ -32,14 +31,7 @@ pub(super) async fn take(request: Whole, sale: &str) -> Result<Answer, Problem> 
     let challenge = to_buy(sale, quantity);
     let turn = format!("{path}?quantity={quantity}");
 
-    let joined = form.join_challenge();
-    let told = match joined {
-        Ok(()) => {
-            let body = Json::from(form.to_object(&[])).to_string();
-            asked(script(request.headers(), Method::POST, &path, body)?).await?
-        }
-        Err(problem) => Told::problem(&problem).await,
-    };
+    let told = sent(request.headers(), &path, &mut form).await?;
     if told.is_good() {
         return Ok(see_other(&turn));
     }

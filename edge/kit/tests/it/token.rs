@@ -10,6 +10,10 @@ pub const TOKEN: &str = concat!(
     include_str!("../../../../lua/edge/token.lua"),
 );
 const LOBBY: &str = include_str!("../../../../lua/edge/lobby.lua");
+const STANDING: &str = concat!(
+    include_str!("../../../../lua/edge/places.lua"),
+    include_str!("../../../../lua/edge/standing.lua"),
+);
 const ENDED: &str = include_str!("../../../../lua/edge/ended.lua");
 const LEASE: &str = include_str!("../../../../lua/edge/lease.lua");
 const NO_LEASE: &str = include_str!("../../../../lua/edge/no_lease.lua");
@@ -81,6 +85,13 @@ impl Gate {
             ..self.request(account)
         };
         self.run(&ask, now)
+    }
+
+    /// Where an account stands.
+    pub fn standing(&mut self, account: u32, now: i64) -> Vec<String> {
+        let keys = [format!("place:{account}"), "lobby".into(), "waiting".into()];
+        self.server
+            .run(STANDING, &keys.map(key), &[now.to_string()])
     }
 
     /// The account's token, of this lease and offset, is over.

@@ -59,6 +59,28 @@ fn a_drawn_place_can_be_claimed_for_a_minute_and_is_then_passed_over() {
     assert_eq!(reply, ["no-slots"]);
     let place = gate.server.command("HGET", &["gate:{5}:place:5", "place"]);
     assert_eq!(place, "10", "behind everybody");
+    let stands = gate.standing(5, later + 60_100);
+    assert_eq!(stands, ["standing", "1", "10", "1", "8", "10"]);
+}
+
+#[test]
+fn where_one_stands_is_said_from_what_decides_it() {
+    let mut gate = drawn(10);
+    assert_eq!(gate.standing(1, NOON), ["none"]);
+    gate.server
+        .command("HSET", &["gate:{5}:place:1", "arrival", "4"]);
+    assert_eq!(gate.standing(1, NOON), ["standing", "4", "", "0", "-1", ""]);
+    gate.lease("7", 1, NOON + 30_000, NOON);
+    assert_eq!(gate.ask_at(2, 0, NOON)[0], "granted");
+    gate.ask_at(3, 6, NOON);
+    assert_eq!(
+        gate.standing(3, NOON),
+        ["standing", "1", "6", "1", "-1", "6"]
+    );
+    // A minute after somebody was let in, lower places have had their turn, and no earlier.
+    let at = |gate: &mut Gate, now| gate.standing(1, now)[4].clone();
+    assert_eq!(at(&mut gate, NOON + 59_999), "-1");
+    assert_eq!(at(&mut gate, NOON + 60_000), "0");
 }
 
 #[test]
