@@ -2,7 +2,7 @@
 //!
 //! Nothing else is read from the outside but `SPIN_VARIABLE_*` (values of the app's variables) and `RUST_LOG`.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZero, path::PathBuf, time::Duration};
 
 use clap::Parser;
 
@@ -28,12 +28,23 @@ pub struct Arguments {
     /// [outbound_http] connection_pooling
     #[arg(long, value_name = "FILE")]
     pub runtime_config: Option<PathBuf>,
+    /// Threads that serve, each with its own instances [default: one a core]
+    #[arg(long, value_name = "COUNT", value_parser = positive())]
+    pub threads: Option<usize>,
     /// Check the manifest, the variables and the components, and leave
     #[arg(long)]
     pub check: bool,
     /// Every limit
     #[command(flatten)]
     pub limits: Limits,
+}
+
+impl Arguments {
+    /// How many threads serve.
+    pub fn threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+        self.threads.unwrap_or_else(cores)
+    }
 }
 
 /// What a request, an instance and the whole host may use.

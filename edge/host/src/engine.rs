@@ -1,4 +1,4 @@
-//! The engine: compiles the components once, limits what each instance can use, and hands out handlers.
+//! The engine: compiles the components once, limits what each instance can use, and makes instances.
 
 mod worker;
 
@@ -10,10 +10,7 @@ use wasmtime::{
     component::{Component, HasSelf, Linker},
     error::Context as _,
 };
-use wasmtime_wasi_http::{
-    handler::{ProxyHandler, ProxyPre},
-    p3::bindings::ServicePre,
-};
+use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::{
     bindings::spin::{key_value::key_value, redis::redis, variables::variables},
@@ -61,8 +58,8 @@ impl Runtime {
         })
     }
 
-    /// Compiles a component, or takes it from the cache, and makes its handler.
-    pub fn handler(&self, source: &Path, grants: Grants) -> Result<ProxyHandler<Factory>> {
+    /// Compiles a component, or takes it from the cache.
+    pub fn factory(&self, source: &Path, grants: Grants) -> Result<Factory> {
         let id = grants.id.clone();
         let component = Component::from_file(&self.engine, source)
             .with_context(|| format!("component `{id}`: cannot load {}", source.display()))?;
@@ -72,13 +69,8 @@ impl Runtime {
             .with_context(|| format!("component `{id}` needs what this host does not offer"))?;
         let pre = ServicePre::new(pre)
             .with_context(|| format!("component `{id}` does not serve wasi:http/handler@0.3.0"))?;
-        let factory = Factory::new(
-            self.engine.clone(),
-            ProxyPre::P3(pre),
-            Arc::new(grants),
-            self.limits.clone(),
-        );
-        Ok(ProxyHandler::new(factory))
+        let (engine, limits) = (self.engine.clone(), self.limits.clone());
+        Ok(Factory::new(engine, pre, Arc::new(grants), limits))
     }
 }
 

@@ -33,6 +33,10 @@ use std::{
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
+/// Requests allocate much and on all threads; the C library's allocator would be in the way.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = cli::Arguments::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));

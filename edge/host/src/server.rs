@@ -1,6 +1,10 @@
 //! The server: accepts connections, finds the component of each request, sheds what is too much.
 
 mod connections;
+mod site;
+mod workers;
+
+pub use site::Site;
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -18,7 +22,7 @@ use crate::{
     body,
     cli::Limits,
     engine::{Factory, Ticket},
-    routes::{Routes, WELL_KNOWN},
+    routes::WELL_KNOWN,
 };
 
 const OVERLOADED: &str =
@@ -26,27 +30,26 @@ const OVERLOADED: &str =
 
 /// An app that answers requests.
 pub struct Server {
-    routes: Routes,
-    handlers: Vec<ProxyHandler<Factory>>,
+    site: Site,
     /// Requests that may wait for an answer at once.
     requests: Arc<Semaphore>,
     limits: Limits,
 }
 
 impl Server {
-    /// A server for components in the order in which the routes number them.
-    pub fn new(routes: Routes, handlers: Vec<ProxyHandler<Factory>>, limits: Limits) -> Self {
+    /// A server of this app.
+    pub fn new(site: Site, limits: Limits) -> Self {
         Self {
-            routes,
-            handlers,
+            site,
             requests: Arc::new(Semaphore::new(limits.max_requests)),
             limits,
         }
     }
 
-    /// Answers one request; whatever goes wrong is an answer too.
+    /// Answers one request on this thread; whatever goes wrong is an answer too.
     async fn answer(
         &self,
+        thread: usize,
         mut request: Request<Incoming>,
         client: SocketAddr,
     ) -> Result<Response<WasiBody>, Infallible> {
@@ -57,7 +60,7 @@ impl Server {
                 _ => status(StatusCode::NOT_FOUND),
             });
         }
-        let Some(found) = self.routes.find(&path) else {
+        let Some(found) = self.site.routes.find(&path) else {
             return Ok(status(StatusCode::NOT_FOUND));
         };
         let Some(url) = absolute(&request) else {
@@ -70,7 +73,7 @@ impl Server {
         {
             return Ok(status(StatusCode::BAD_REQUEST));
         }
-        let Some(handler) = self.handlers.get(found.component()) else {
+        let Some(handler) = self.site.handler(thread, found.component()) else {
             return Ok(status(StatusCode::NOT_FOUND));
         };
         let Ok(permit) = self.requests.clone().try_acquire_owned() else {

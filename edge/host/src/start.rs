@@ -23,7 +23,7 @@ use crate::{
     key_value::{Store, Stores},
     outbound_http::Client,
     runtime_config::{KeyValueStore, RuntimeConfig},
-    server::Server,
+    server::{Server, Site},
 };
 
 /// The label that every app has without a runtime configuration.
@@ -40,7 +40,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         Some(data) => std::path::absolute(data)?,
         None => app.root.join(".spin"),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let plan = Plan {
@@ -92,7 +92,7 @@ impl Plan<'_> {
         // Until here a signal simply ends the process: there is nothing to finish.
         let stop = stop_signal()?;
         tracing::info!("listening on http://{address}");
-        if !server.serve(listener, stop).await {
+        if !server.serve(listener, stop).await? {
             tracing::warn!("some requests were cut off");
         }
         Ok(())
@@ -112,7 +112,7 @@ impl Plan<'_> {
         let client = Client::new(limits, pooled, address)?;
         let runtime = Runtime::new(limits, &self.data.join("compiled"))
             .map_err(|error| anyhow!("cannot start wasmtime: {error:#}"))?;
-        let mut handlers = Vec::new();
+        let mut components = Vec::new();
         for component in app.components {
             let id = component.id.clone();
             let source = component.source.clone();
@@ -130,18 +130,19 @@ impl Plan<'_> {
                 stores,
                 client.clone(),
             );
-            let handler = runtime
-                .handler(&source, grants)
+            let factory = runtime
+                .factory(&source, grants)
                 .map_err(|error| anyhow!("{error:#}"))?;
-            handlers.push(handler);
+            components.push(factory);
             tracing::info!(component.id = &*id, "loaded {}", source.display());
         }
         tracing::info!(
             app.name = app.name,
             "the app has {} components",
-            handlers.len()
+            components.len()
         );
-        Ok(Server::new(app.routes, handlers, limits.clone()))
+        let site = Site::new(app.routes, &components, self.arguments.threads());
+        Ok(Server::new(site, limits.clone()))
     }
 }
 

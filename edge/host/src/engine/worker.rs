@@ -22,8 +22,9 @@ use wasmtime::{Engine, Store, StoreContextMut, UpdateDeadline, component::GuestT
 use wasmtime_wasi_http::{
     WasiHttpView,
     handler::{
-        HandlerState, Instance, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
+        HandlerState, Instance, Proxy, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
     },
+    p3::bindings::ServicePre,
 };
 
 use crate::{
@@ -34,17 +35,23 @@ use crate::{
 /// How much later the clock outside an instance is than the one inside, which spares its neighbours.
 const GRACE: Duration = Duration::from_millis(250);
 
-/// Makes the instances of one component.
+/// Makes the instances of one component; clones make the same.
+#[derive(Clone)]
 pub struct Factory {
     engine: Engine,
-    pre: ProxyPre<Guest>,
+    pre: ServicePre<Guest>,
     grants: Arc<Grants>,
     limits: Limits,
 }
 
 impl Factory {
     /// For the component behind `pre`.
-    pub fn new(engine: Engine, pre: ProxyPre<Guest>, grants: Arc<Grants>, limits: Limits) -> Self {
+    pub fn new(
+        engine: Engine,
+        pre: ServicePre<Guest>,
+        grants: Arc<Grants>,
+        limits: Limits,
+    ) -> Self {
         Self {
             engine,
             pre,
@@ -119,7 +126,7 @@ impl HandlerState for Factory {
             Ok(UpdateDeadline::Yield(1))
         });
         let instantiation = self.pre.instantiate_async(&mut store);
-        let proxy = tokio::time::timeout(self.limits.request_timeout, instantiation).await??;
+        let service = tokio::time::timeout(self.limits.request_timeout, instantiation).await??;
         let expiration = Expiration {
             limits: self.limits.clone(),
             signs: signs.clone(),
@@ -133,7 +140,7 @@ impl HandlerState for Factory {
         };
         Ok(Instance {
             store,
-            proxy,
+            proxy: Proxy::P3(service),
             view: WasiHttpView::http,
             expiration,
             state,

@@ -149,7 +149,7 @@ fn a_client_that_leaves_does_not_free_its_place_early() {
 
 #[test]
 fn an_answer_cut_off_by_a_trap_does_not_look_whole() {
-    let app = App::new("", "").arguments(&["--max-instances", "1"]);
+    let app = App::new("", "").arguments(&["--max-instances", "1", "--threads", "1"]);
     let host = app.start();
     let mut stream = connect(host.address);
     let request = b"GET /probe/x/stream?1000 HTTP/1.1\r\nhost: x\r\n\r\n";
