@@ -74,6 +74,16 @@ impl Staging<'_> {
     /// Copies the files that match; their paths below `from` stay the same below `to`.
     fn pattern(&self, pattern: &str, from: &Path, to: &Path) -> Result<()> {
         inside(pattern)?;
+        let named = self.root.join(pattern);
+        if named.is_dir() {
+            bail!(
+                "files: `{pattern}` is a folder: write `{pattern}/**/*`, or its source and destination"
+            );
+        }
+        let is_glob = pattern.contains(['*', '?', '[']);
+        if !is_glob && !named.exists() {
+            bail!("files: `{pattern}` does not exist");
+        }
         let root = glob::Pattern::escape(&self.root.to_string_lossy());
         let matches = glob::glob(&format!("{root}/{pattern}"))
             .with_context(|| format!("files: the pattern `{pattern}`"))?;
@@ -182,5 +192,8 @@ mod tests {
         check(&placement(".", "/../x"));
         check(&placement(".", "relative"));
         check(&placement("no-such-file", "/x"));
+        check(&Files::Pattern("no-such-file".into()));
+        check(&Files::Pattern(".".into()));
+        check(&Files::Pattern("[".into()));
     }
 }
