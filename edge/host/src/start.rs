@@ -152,8 +152,10 @@ impl Plan<'_> {
             }
             let factory = runtime.factory(&source, grants);
             let factory = factory.map_err(|error| format!("{error:#}"));
-            components.extend(faults.take(factory));
-            tracing::info!(component.id = &*id, "loaded {}", source.display());
+            if let Some(factory) = faults.take(factory) {
+                components.push(factory);
+                tracing::info!(component.id = &*id, "loaded {}", source.display());
+            }
         }
         tracing::info!(
             app.name = app.name,
