@@ -80,8 +80,11 @@ impl Staging<'_> {
                 "files: `{pattern}` is a folder: write `{pattern}/**/*`, or its source and destination"
             );
         }
-        let is_glob = pattern.contains(['*', '?', '[']);
-        if !is_glob && !named.exists() {
+        // As in Spin, what is named outright is not excluded.
+        if named.is_file() {
+            return copy(&named, &to.join(pattern));
+        }
+        if !pattern.contains(['*', '?', '[']) {
             bail!("files: `{pattern}` does not exist");
         }
         let root = glob::Pattern::escape(&self.root.to_string_lossy());
@@ -143,6 +146,7 @@ mod tests {
             "static/a.css",
             "static/deep/b.css",
             "static/secret.css",
+            "static/secret.txt",
             "note.txt",
         ] {
             create(root.join(file).parent().unwrap()).unwrap();
@@ -150,6 +154,7 @@ mod tests {
         }
         let files = [
             Files::Pattern("static/**/*.css".into()),
+            Files::Pattern("static/secret.txt".into()),
             placement("static/deep", "/placed"),
             placement("note.txt", "/renamed.txt"),
         ];
@@ -161,6 +166,7 @@ mod tests {
             ("placed/b.css", Some("static/deep/b.css")),
             ("renamed.txt", Some("note.txt")),
             ("static/secret.css", None),
+            ("static/secret.txt", Some("static/secret.txt")),
             ("note.txt", None),
         ] {
             assert_eq!(

@@ -59,7 +59,10 @@ impl Fixed {
 
     /// What the host says about the app at `/.well-known/spin/info`, as Spin does.
     pub fn info(name: &str, version: &str) -> Self {
-        let info = serde_json::json!({ "name": name, "version": version });
+        let info = match version {
+            "" => serde_json::json!({ "name": name }),
+            _ => serde_json::json!({ "name": name, "version": version }),
+        };
         let json = HeaderValue::from_static("application/json");
         Self {
             status: StatusCode::OK,

@@ -79,6 +79,11 @@ fn a_component_has_only_what_it_was_granted() {
         ("variable?plain", r#"Ok("p")"#),
         ("variable?other", r#"Err(Error::Undefined("other"))"#),
         ("variable?origin", r#"Err(Error::Undefined("origin"))"#),
+        (
+            "variable?Bad",
+            r#"Err(Error::InvalidName("`Bad`: a variable's name starts with a lower-case letter"))"#,
+        ),
+        ("arguments", "[]"),
         ("environment?MODE", r#"Some("test")"#),
         ("environment?HIDDEN", "None"),
         ("environment?SPIN_VARIABLE_ORIGIN", "None"),

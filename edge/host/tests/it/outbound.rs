@@ -67,6 +67,7 @@ fn only_allowed_hosts_are_reached_and_connections_are_kept() {
     ] {
         assert_eq!(host.tell(&format!("fetch?{url}")), refused, "{url}");
     }
+    assert_eq!(host.tell("fetch?/x"), "ErrorCode::HttpRequestUriInvalid");
     assert_eq!(untouched.load(Relaxed), 0);
     assert!(host.log().contains("not in allowed_outbound_hosts"));
 

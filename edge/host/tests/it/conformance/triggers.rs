@@ -61,7 +61,7 @@ fn the_host_tells_of_itself_below_the_well_known_path() {
     let info = get(host.address, "/.well-known/spin/info", &[]);
     assert_eq!(info.header("content-type"), Some("application/json"));
     let info: serde_json::Value = serde_json::from_str(&info.body).unwrap();
-    assert_eq!(info, serde_json::json!({ "name": "probe", "version": "" }));
+    assert_eq!(info, serde_json::json!({ "name": "probe" }));
     let other = get(host.address, "/.well-known/spin/other", &[]);
     assert_eq!((other.status, other.body.as_str()), (404, ""));
 }
