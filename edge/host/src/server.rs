@@ -22,7 +22,7 @@ use crate::{
     body,
     cli::Limits,
     engine::{Factory, Ticket},
-    routes::WELL_KNOWN,
+    routes::{Destination, WELL_KNOWN},
 };
 
 const OVERLOADED: &str =
@@ -57,6 +57,7 @@ impl Server {
         if let Some(name) = path.strip_prefix(WELL_KNOWN) {
             return Ok(match name {
                 "health" => Response::new(body::full("OK")),
+                "info" => self.site.routes.info().map(body::full),
                 _ => status(StatusCode::NOT_FOUND),
             });
         }
@@ -66,6 +67,10 @@ impl Server {
         let Some(url) = absolute(&request) else {
             return Ok(status(StatusCode::BAD_REQUEST));
         };
+        let component = match found.destination() {
+            Destination::Component(number) => *number,
+            Destination::Fixed(fixed) => return Ok(fixed.response().map(body::full)),
+        };
         *request.uri_mut() = url.clone();
         if found
             .append_headers(request.headers_mut(), &url, client)
@@ -73,7 +78,7 @@ impl Server {
         {
             return Ok(status(StatusCode::BAD_REQUEST));
         }
-        let Some(handler) = self.site.handler(thread, found.component()) else {
+        let Some(handler) = self.site.handler(thread, component) else {
             return Ok(status(StatusCode::NOT_FOUND));
         };
         let Ok(permit) = self.requests.clone().try_acquire_owned() else {

@@ -9,6 +9,7 @@
 mod app;
 mod client;
 mod component;
+mod conformance;
 mod limits;
 mod outbound;
 mod serving;
