@@ -18,7 +18,7 @@ use crate::{
     guest::{Grants, Guest},
 };
 
-pub use worker::{Factory, Fate, Ticket};
+pub use worker::{Factory, Fate, Ticket, end};
 
 /// How often running code looks whether it must yield.
 const TICK: Duration = Duration::from_millis(10);
