@@ -2,6 +2,7 @@
 
 mod caps;
 mod checks;
+mod clock;
 mod connections;
 mod descriptors;
 mod framing;
@@ -131,8 +132,10 @@ impl Server {
     ) -> Response<WasiBody> {
         let id = handler.state().id();
         let method = request.method().clone();
-        let body_timeout = self.front.body_timeout;
-        let request = request.map(|incoming| upload::within(body_timeout, incoming));
+        let version = request.version();
+        let (head, incoming) = request.into_parts();
+        let (body, fault) = upload::within(self.front.body_timeout, incoming);
+        let request = Request::from_parts(head, body);
         let (ticket, fate) = Ticket::new(permit);
         // The instance's own clock comes first; this one is for requests that never reached one.
         let limit = self.limits.request_timeout + Duration::from_secs(1);
@@ -147,6 +150,7 @@ impl Server {
                 );
                 overloaded()
             }
+            Ok(Err(_)) if let Some(code) = fault.code() => checks::closing(version, status(code)),
             Ok(Err(error)) => {
                 tracing::error!(
                     component.id = id,

@@ -1,7 +1,7 @@
 //! Connections: TLS or not, HTTP/1 or h2, each to its end, and all closed in order when the host
 //! stops.
 //!
-//! Invariant: every wait for a client has an end; `io`, `upload` and the timers here say when.
+//! Invariant: every wait for a client has an end; `clock`, `io`, `upload` and the timers here say when.
 
 use std::{
     convert::Infallible,
@@ -10,6 +10,7 @@ use std::{
     net::SocketAddr,
     pin::{Pin, pin},
     sync::Arc,
+    task::{Poll, ready},
     time::Duration,
 };
 
@@ -28,7 +29,8 @@ use tokio_rustls::TlsAcceptor;
 use super::{
     Peer, Server,
     caps::Caps,
-    io::{Io, Patience},
+    clock::{Clock, Patience},
+    io::Io,
     listeners::Listeners,
     pulse::Pulse,
     stream::{Counted, Stream},
@@ -74,12 +76,14 @@ impl Server {
     pub(super) fn connections(&self) -> Connections {
         let front = &self.front;
         let mut http1 = http1::Builder::new();
-        // The time of heads is kept by `Io`, which needs no timer a request for it.
+        // The time of heads is kept by `clock`, which needs no timer a request for it. `pipeline_flush`
+        // would drop the answer to a request that more bytes follow if the connection is then closed,
+        // and would buffer without end for a client that does not read.
         http1
             .header_read_timeout(None)
             .max_header_size(HEAD_BYTES_MAX as usize)
             .max_buf_size(BUFFER_BYTES_MAX)
-            .pipeline_flush(true);
+            .writev(false);
         let mut http2 = http2::Builder::new(TokioExecutor::new());
         http2
             .timer(TokioTimer::new())
@@ -149,7 +153,8 @@ impl Connections {
             let served = match opened {
                 Ok((stream, is_http2)) => {
                     let pulse = Arc::new(Pulse::default());
-                    let io = Io::new(stream, !is_http2, pulse.clone(), protocols.patience);
+                    let patience = protocols.patience;
+                    let io = Io::new(stream, !is_http2, pulse.clone(), patience.write);
                     let io = TokioIo::new(io);
                     let beat = pulse.clone();
                     let service = service_fn(move |request| {
@@ -162,10 +167,10 @@ impl Connections {
                     });
                     if is_http2 {
                         let connection = protocols.http2.serve_connection(io, service);
-                        drive(Box::pin(connection).as_mut(), &pulse, stop).await
+                        drive(Box::pin(connection).as_mut(), &pulse, patience, stop).await
                     } else {
                         let connection = protocols.http1.serve_connection(io, service);
-                        drive(pin!(connection), &pulse, stop).await
+                        drive(pin!(connection), &pulse, patience, stop).await
                     }
                 }
                 Err(error) => Err(error.into()),
@@ -201,10 +206,11 @@ impl Protocols {
     }
 }
 
-/// Serves a connection to its end, which is near once the host stops or the client is quiet.
+/// Serves a connection to its end, which is near once the host stops or the client is idle.
 async fn drive<C>(
     mut connection: Pin<&mut C>,
     pulse: &Pulse,
+    patience: Patience,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
 where
@@ -212,20 +218,25 @@ where
     C::Error: std::error::Error + Send + Sync + 'static,
 {
     let mut told = pin!(stop.wait_for(|stop| *stop));
+    let mut clock = Clock::new(patience);
     let mut is_ending = false;
     poll_fn(|context| {
         if !is_ending && told.as_mut().poll(context).is_ready() {
             is_ending = true;
             connection.as_mut().graceful_shutdown();
         }
-        let result = connection.as_mut().poll(context);
-        if result.is_ready() || is_ending || !pulse.is_quiet() {
-            return result;
+        loop {
+            if let Poll::Ready(result) = connection.as_mut().poll(context) {
+                return Poll::Ready(result.map_err(Into::into));
+            }
+            let in_head = ready!(clock.poll(pulse, context));
+            if in_head || is_ending {
+                return Poll::Ready(Err("the client took too long".into()));
+            }
+            is_ending = true;
+            connection.as_mut().graceful_shutdown();
+            clock.extend();
         }
-        is_ending = true;
-        connection.as_mut().graceful_shutdown();
-        connection.as_mut().poll(context)
     })
-    .await?;
-    Ok(())
+    .await
 }

@@ -1,5 +1,5 @@
 //! What a connection's bytes and its requests tell each other: how many requests are being answered,
-//! which of them is not to be believed, and that the client has gone quiet.
+//! which of them is not to be believed, and whether another has begun.
 
 use std::{
     pin::Pin,
@@ -23,8 +23,8 @@ pub struct Pulse {
     in_flight: AtomicU32,
     /// The request whose head can be read in two ways; zero is none.
     ambiguous: AtomicU32,
-    /// The client was quiet for so long that the connection should end.
-    is_quiet: AtomicBool,
+    /// The client has sent a part of a head.
+    in_head: AtomicBool,
 }
 
 impl Pulse {
@@ -52,14 +52,14 @@ impl Pulse {
         self.ambiguous.store(number, Relaxed);
     }
 
-    /// The client is quiet. The answer is whether it was before.
-    pub fn quiet(&self) -> bool {
-        self.is_quiet.swap(true, Relaxed)
+    /// The client has sent a part of a head, or the end of it.
+    pub fn set_in_head(&self, in_head: bool) {
+        self.in_head.store(in_head, Relaxed);
     }
 
-    /// Whether the client was quiet for too long.
-    pub fn is_quiet(&self) -> bool {
-        self.is_quiet.load(Relaxed)
+    /// Whether the client has sent a part of a head.
+    pub fn is_in_head(&self) -> bool {
+        self.in_head.load(Relaxed)
     }
 }
 

@@ -4,15 +4,21 @@
 
 use std::{
     pin::Pin,
+    sync::{Arc, OnceLock},
     task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
+use http::StatusCode;
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep};
 use wasmtime_wasi_http::{Error, WasiBody};
+
+/// What the client did wrong with a body, once it did.
+#[derive(Clone, Default)]
+pub struct Fault(Option<Arc<OnceLock<StatusCode>>>);
 
 struct Upload {
     incoming: Incoming,
@@ -20,19 +26,32 @@ struct Upload {
     clock: Option<Pin<Box<Sleep>>>,
     /// The last look found nothing, and the clock runs since.
     is_waiting: bool,
+    fault: Arc<OnceLock<StatusCode>>,
 }
 
-/// A body that fails if its next piece does not come within `limit`.
-pub fn within(limit: Duration, incoming: Incoming) -> WasiBody {
+/// A body that fails if its next piece does not come within `limit`, and whether the client was to
+/// blame if it failed.
+pub fn within(limit: Duration, incoming: Incoming) -> (WasiBody, Fault) {
     if incoming.is_end_stream() {
-        return incoming.map_err(Error::from).boxed_unsync();
+        let body = incoming.map_err(Error::from).boxed_unsync();
+        return (body, Fault::default());
     }
-    UnsyncBoxBody::new(Upload {
+    let fault = Arc::new(OnceLock::new());
+    let body = UnsyncBoxBody::new(Upload {
         incoming,
         limit,
         clock: None,
         is_waiting: false,
-    })
+        fault: fault.clone(),
+    });
+    (body, Fault(Some(fault)))
+}
+
+impl Fault {
+    /// What to answer if a component could do nothing with the body.
+    pub fn code(&self) -> Option<StatusCode> {
+        self.0.as_ref()?.get().copied()
+    }
 }
 
 impl Body for Upload {
@@ -46,6 +65,9 @@ impl Body for Upload {
         let this = &mut *self;
         if let Poll::Ready(frame) = Pin::new(&mut this.incoming).poll_frame(context) {
             this.is_waiting = false;
+            if let Some(Err(_)) = frame {
+                this.fault.get_or_init(|| StatusCode::BAD_REQUEST);
+            }
             return Poll::Ready(frame.map(|frame| frame.map_err(Error::from)));
         }
         let limit = this.limit;
@@ -55,8 +77,11 @@ impl Body for Upload {
         if !std::mem::replace(&mut this.is_waiting, true) {
             clock.as_mut().reset(Instant::now() + limit);
         }
-        let rung = clock.as_mut().poll(context);
-        rung.map(|()| Some(Err(Error::ConnectionReadTimeout)))
+        if clock.as_mut().poll(context).is_pending() {
+            return Poll::Pending;
+        }
+        this.fault.get_or_init(|| StatusCode::REQUEST_TIMEOUT);
+        Poll::Ready(Some(Err(Error::ConnectionReadTimeout)))
     }
 
     fn is_end_stream(&self) -> bool {
