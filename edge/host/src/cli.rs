@@ -8,7 +8,7 @@ use std::{num::NonZero, path::PathBuf, time::Duration};
 
 use clap::Parser;
 
-pub use front::Front;
+pub use front::{Front, Networks};
 
 /// Runs a Spin app (manifest version 2) on wasmtime, where Spin is not installed.
 ///

@@ -32,10 +32,10 @@ pub struct Front {
     /// The certificate's private key (PEM)
     #[arg(long, value_name = "FILE", requires_all = ["listen_tls", "tls_certificate"])]
     pub tls_key: Option<PathBuf>,
-    /// Networks in CIDR notation or addresses, separated by commas, whose connections do not count
-    /// against --max-connections-per-prefix: balancers and CDNs
-    #[arg(long, value_name = "NETWORKS", value_delimiter = ',', value_parser = network)]
-    pub trusted_proxies: Vec<IpNet>,
+    /// Networks in CIDR notation or addresses, separated by commas or blanks, whose connections do not
+    /// count against --max-connections-per-prefix: balancers and CDNs
+    #[arg(long, value_name = "NETWORKS", value_parser = networks, default_value = "", hide_default_value = true)]
+    pub trusted_proxies: Networks,
     /// Open connections; more wait in the listener's backlog
     #[arg(long, value_name = "COUNT", default_value = "16384", value_parser = positive())]
     pub max_connections: usize,
@@ -62,6 +62,17 @@ pub struct Front {
     pub write_timeout: Duration,
 }
 
+/// A list of networks; it may be empty.
+#[derive(Clone, Debug)]
+pub struct Networks(Vec<IpNet>);
+
+impl Networks {
+    /// Whether an address is in one of them.
+    pub fn contain(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
 impl Front {
     /// Where to listen without TLS.
     pub fn plain(&self) -> Vec<SocketAddr> {
@@ -72,13 +83,16 @@ impl Front {
     }
 }
 
-/// A network, or an address alone.
-fn network(text: &str) -> Result<IpNet, String> {
-    let text = text.trim();
-    let network = text.parse::<IpNet>();
-    network
-        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-        .map_err(|_| "write addresses or networks such as 10.0.0.0/8".into())
+/// Written as the components' variable `trusted_proxies`.
+fn networks(text: &str) -> Result<Networks, String> {
+    let parts = text.split([',', ' ', '\n']).filter(|part| !part.is_empty());
+    let read = |part: &str| {
+        let network = part.parse::<IpNet>();
+        network
+            .or_else(|_| part.parse::<IpAddr>().map(IpNet::from))
+            .map_err(|_| format!("`{part}` is neither an address nor a network such as 10.0.0.0/8"))
+    };
+    parts.map(read).collect::<Result<_, _>>().map(Networks)
 }
 
 #[cfg(test)]
@@ -129,10 +143,16 @@ mod tests {
 
     #[test]
     fn trusted_proxies_are_networks_or_addresses() {
-        let networks = ["--trusted-proxies", "10.0.0.0/8, 2001:db8::/32,192.0.2.7"];
-        let networks = parse(&networks).unwrap().front.trusted_proxies;
-        let networks: Vec<String> = networks.iter().map(ToString::to_string).collect();
-        assert_eq!(networks, ["10.0.0.0/8", "2001:db8::/32", "192.0.2.7/32"]);
-        assert!(parse(&["--trusted-proxies", "cdn.example"]).is_none());
+        let contained = |text: &str, address: &str| {
+            let networks = parse(&["--trusted-proxies", text])?.front.trusted_proxies;
+            Some(networks.contain(address.parse().unwrap()))
+        };
+        let networks = "10.0.0.0/8, 2001:db8::/32,192.0.2.7";
+        assert_eq!(contained(networks, "10.1.2.3"), Some(true));
+        assert_eq!(contained(networks, "2001:db8:1::1"), Some(true));
+        assert_eq!(contained(networks, "192.0.2.7"), Some(true));
+        assert_eq!(contained(networks, "192.0.2.8"), Some(false));
+        assert_eq!(contained("", "192.0.2.8"), Some(false));
+        assert_eq!(contained("cdn.example", "192.0.2.8"), None);
     }
 }

@@ -11,10 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ipnet::IpNet;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::cli::Front;
+use crate::cli::{Front, Networks};
 
 /// Refused connections are logged together, once in so long.
 const LOG_EVERY: Duration = Duration::from_secs(10);
@@ -24,7 +23,7 @@ pub struct Caps {
     places: Arc<Semaphore>,
     prefixes: Mutex<HashMap<IpAddr, usize>>,
     per_prefix: usize,
-    trusted: Vec<IpNet>,
+    trusted: Networks,
     refusals: Mutex<Refusals>,
 }
 
@@ -41,10 +40,11 @@ pub struct Place {
     _permit: OwnedSemaphorePermit,
 }
 
-/// What was not logged yet.
+/// Refused connections, of which the log does not tell yet.
 #[derive(Default)]
 struct Refusals {
     count: u64,
+    last: Option<IpAddr>,
     logged_at: Option<Instant>,
 }
 
@@ -63,18 +63,19 @@ impl Caps {
     /// A share for a connection of `client`, unless its network has as many as it may.
     pub fn share(self: &Arc<Self>, client: IpAddr) -> Option<Share> {
         let client = client.to_canonical();
-        let is_trusted = self.trusted.iter().any(|network| network.contains(&client));
-        let prefix = (!is_trusted).then(|| prefix(client));
-        if let Some(prefix) = prefix {
+        let is_counted = !self.trusted.contain(client);
+        let prefix = is_counted.then(|| prefix(client));
+        let has_room = prefix.is_none_or(|prefix| {
             let mut open = locked(&self.prefixes);
+            // One that is full was there before, so that no empty one is left behind.
             let count = open.entry(prefix).or_default();
-            // One that is at the limit was there before, so no empty entry is left behind.
-            if *count >= self.per_prefix {
-                drop(open);
-                self.refuse(client);
-                return None;
-            }
-            *count += 1;
+            let has_room = *count < self.per_prefix;
+            *count += usize::from(has_room);
+            has_room
+        });
+        self.report((!has_room).then_some(client));
+        if !has_room {
+            return None;
         }
         Some(Share {
             caps: self.clone(),
@@ -91,19 +92,24 @@ impl Caps {
         })
     }
 
-    fn refuse(&self, client: IpAddr) {
+    /// Says how many were refused, now and then; `refused` is one more.
+    fn report(&self, refused: Option<IpAddr>) {
         let mut refusals = locked(&self.refusals);
-        refusals.count += 1;
-        let logged_at = refusals.logged_at;
+        refusals.count += u64::from(refused.is_some());
+        refusals.last = refused.or(refusals.last);
+        let (count, logged_at) = (refusals.count, refusals.logged_at);
+        let Some(client) = refusals.last.filter(|_| count > 0) else {
+            return;
+        };
         if logged_at.is_some_and(|logged_at| logged_at.elapsed() < LOG_EVERY) {
             return;
         }
-        let count = std::mem::take(&mut refusals.count);
+        refusals.count = 0;
         refusals.logged_at = Some(Instant::now());
         tracing::warn!(
             client.address = %client,
-            connections.refused = count,
-            "refused connections: a network has {} open; if it is a proxy, name it in --trusted-proxies",
+            "refused {count} connections: a network has {} open; if it is a proxy, name it in \
+             --trusted-proxies",
             self.per_prefix
         );
     }

@@ -60,8 +60,7 @@ impl Clock {
         let goes_on =
             |wait: &&Wait| wait.requests == requests && (wait.in_head == in_head || requests == 0);
         let before = self.wait.as_ref().filter(goes_on);
-        let is_head = in_head || requests == 0;
-        let limit = if is_head {
+        let limit = if in_head || requests == 0 {
             self.patience.head
         } else {
             self.patience.idle

@@ -150,7 +150,7 @@ impl Connections {
                 // Nothing was asked yet.
                 _ = stop.wait_for(|stop| *stop) => return,
             };
-            let served = match opened {
+            let result = match opened {
                 Ok((stream, is_http2)) => {
                     let pulse = Arc::new(Pulse::default());
                     let patience = protocols.patience;
@@ -175,7 +175,7 @@ impl Connections {
                 }
                 Err(error) => Err(error.into()),
             };
-            if let Err(error) = served {
+            if let Err(error) = result {
                 tracing::debug!(client.address = %client, "a connection broke: {error}");
             }
         }

@@ -94,7 +94,8 @@ async fn accept_from(listener: TcpListener, is_tls: bool, caps: Arc<Caps>, worke
         };
         // First its network's share: what comes too often is turned away while all places are taken.
         let Some(share) = caps.share(client.ip()) else {
-            reset(stream);
+            // So that the system forgets it at once too. If it cannot be, it ends in order.
+            drop(stream.set_zero_linger());
             continue;
         };
         let Some(place) = caps.place(share).await else {
@@ -116,10 +117,4 @@ async fn accept_from(listener: TcpListener, is_tls: bool, caps: Arc<Caps>, worke
 fn prepare(stream: TcpStream) -> io::Result<std::net::TcpStream> {
     stream.set_nodelay(true)?;
     stream.into_std()
-}
-
-/// Closes a connection so that the system forgets it at once too.
-fn reset(stream: TcpStream) {
-    // If it cannot be, the connection ends in order.
-    drop(stream.set_zero_linger());
 }

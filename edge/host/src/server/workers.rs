@@ -92,7 +92,9 @@ impl Threads {
     pub fn stop(self) -> bool {
         self.stop.send_replace(true);
         let ends = self.threads.into_iter().map(JoinHandle::join);
-        ends.fold(true, |all, end| end.unwrap_or(false) && all)
+        // Each is waited for, whatever became of the ones before.
+        let unfinished = ends.filter(|end| !matches!(end, Ok(true)));
+        unfinished.count() == 0
     }
 }
 
