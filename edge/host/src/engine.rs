@@ -20,7 +20,7 @@ use crate::{
     interfaces,
 };
 
-pub use worker::{Factory, Fate, Ticket};
+pub use worker::{Factory, Fate, Ticket, end};
 
 /// How often running code looks whether it must yield.
 const TICK: Duration = Duration::from_millis(10);

@@ -28,8 +28,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 pub struct Client {
     pool: legacy::Client<HttpsConnector<Connector>, WasiBody>,
     first_byte_timeout: Duration,
-    /// Where the app itself listens.
-    own_address: SocketAddr,
+    /// Where the app itself listens without TLS, if it does.
+    own_address: Option<SocketAddr>,
 }
 
 impl Client {
@@ -38,7 +38,7 @@ impl Client {
     pub fn new(
         limits: &Limits,
         config: &OutboundHttp,
-        own_address: SocketAddr,
+        own_address: Option<SocketAddr>,
     ) -> Result<Self, rustls::Error> {
         let idle = if config.connection_pooling {
             IDLE_PER_HOST_MAX
@@ -105,7 +105,14 @@ impl Outbound {
             if !self.0.hosts.allow_self() {
                 return Err(self.deny(uri));
             }
-            return lead_home(request, self.0.client.own_address);
+            let Some(own_address) = self.0.client.own_address else {
+                tracing::warn!(
+                    component.id = &*self.0.id,
+                    "denied a request to self: the host listens with TLS alone; add --listen"
+                );
+                return Err(Error::HttpRequestDenied);
+            };
+            return lead_home(request, own_address);
         }
         if host.is_empty() || host.ends_with(".spin.internal") {
             tracing::warn!(

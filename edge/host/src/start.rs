@@ -9,10 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, bail};
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     app::{App, Component},
@@ -25,7 +22,7 @@ use crate::{
     outbound_http::Client,
     redis::Places,
     runtime_config::{KeyValueStore, RuntimeConfig},
-    server::{Server, Site},
+    server::{self, Listeners, Server, Site, Tls},
     variables::Providers,
 };
 
@@ -78,8 +75,8 @@ impl Plan<'_> {
     /// the same data: no store is opened and no file of its components touched.
     fn check(&self, app: App, mut faults: Faults) -> Result<()> {
         let files = self.data.join("check");
-        let address = self.arguments.listen;
-        let built = self.build(app, &files, &Stores::default(), address, &mut faults);
+        let tls = Tls::load(&self.arguments.front)?;
+        let built = self.build(app, &files, &Stores::default(), None, tls, &mut faults);
         if files.exists() {
             fs::remove_dir_all(&files)
                 .with_context(|| format!("cannot remove {}", files.display()))?;
@@ -92,20 +89,22 @@ impl Plan<'_> {
 
     /// Builds everything and serves until a signal.
     async fn serve(&self, app: App) -> Result<()> {
-        let address = self.arguments.listen;
-        let listener = TcpListener::bind(address)
-            .await
-            .with_context(|| format!("cannot listen on {address}"))?;
-        let address = listener.local_addr()?;
+        let front = &self.arguments.front;
+        let tls = Tls::load(front)?;
+        let listeners = Listeners::bind(front)?;
+        let own_address = listeners.own_address();
         let _lock = lock(self.data)?;
         let stores = open_stores(self.config, &app, self.data)?;
         let mut faults = Faults::default();
-        let server = self.build(app, &self.data.join("files"), &stores, address, &mut faults)?;
+        let files = self.data.join("files");
+        let server = self.build(app, &files, &stores, own_address, tls.clone(), &mut faults)?;
         faults.into_result()?;
+        server::raise_descriptors(front);
         // Until here a signal simply ends the process: there is nothing to finish.
         let stop = stop_signal()?;
-        tracing::info!("listening on http://{address}");
-        if !server.serve(listener, stop).await? {
+        tokio::spawn(reload_on_hangup(tls)?);
+        listeners.announce()?;
+        if !server.serve(listeners, stop).await? {
             tracing::warn!("some requests were cut off");
         }
         Ok(())
@@ -118,11 +117,12 @@ impl Plan<'_> {
         app: App,
         files: &Path,
         stores: &Stores,
-        address: SocketAddr,
+        own_address: Option<SocketAddr>,
+        tls: Option<Arc<Tls>>,
         faults: &mut Faults,
     ) -> Result<Server> {
         let limits = &self.limits();
-        let client = Client::new(limits, &self.config.outbound_http, address)?;
+        let client = Client::new(limits, &self.config.outbound_http, own_address)?;
         let redis = Places::new(self.config.outbound_redis.max_connections);
         let runtime = Runtime::new(limits, &self.data.join("compiled"))
             .map_err(|error| anyhow!("cannot start wasmtime: {error:#}"))?;
@@ -163,7 +163,8 @@ impl Plan<'_> {
             components.len()
         );
         let site = Site::new(app.routes, &components, self.arguments.threads());
-        Ok(Server::new(site, limits.clone()))
+        let front = self.arguments.front.clone();
+        Ok(Server::new(site, limits.clone(), front, tls))
     }
 }
 
@@ -234,6 +235,22 @@ fn stop_signal() -> Result<impl Future<Output = ()>> {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Reads again what can change while the host runs, whenever SIGHUP says so; certificates also when
+/// their files change.
+fn reload_on_hangup(tls: Option<Arc<Tls>>) -> Result<impl Future<Output = ()>> {
+    if let Some(tls) = tls.clone() {
+        tokio::spawn(async move { tls.watch().await });
+    }
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        while hangup.recv().await.is_some() {
+            if let Some(tls) = &tls {
+                tls.reload();
+            }
         }
     })
 }

@@ -94,10 +94,8 @@ impl App {
                 process.try_wait().unwrap().is_none(),
                 "the host ended: {text}"
             );
-            let line = text
-                .lines()
-                .find_map(|line| line.split_once("listening on http://"));
-            listening = line.map(|(_, address)| address.trim().parse().unwrap());
+            // Addresses without TLS are named first.
+            listening = listening_on("http://", &text).or(listening_on("https://", &text));
             listening.is_some()
         });
         Host {
@@ -125,7 +123,8 @@ impl App {
             .arg(self.folder.join("spin.toml"))
             .arg("--data")
             .arg(self.folder.join("data"));
-        if !self.arguments.iter().any(|argument| argument == "--listen") {
+        let listens = |argument: &String| argument.starts_with("--listen");
+        if !self.arguments.iter().any(listens) {
             command.args(["--listen", "127.0.0.1:0"]);
         }
         let environment = self.environment.iter().map(|(name, value)| (name, value));
@@ -170,16 +169,26 @@ impl Host {
         fs::read_to_string(&self.log).unwrap()
     }
 
+    /// Where the host speaks TLS.
+    pub fn tls_address(&self) -> SocketAddr {
+        let mut listening = None;
+        wait_for("the host to listen with TLS", || {
+            listening = listening_on("https://", &self.log());
+            listening.is_some()
+        });
+        listening.unwrap()
+    }
+
     /// Asks the host to end.
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Sends a signal, named as `kill` wants it.
+    pub fn signal(&self, signal: &str) {
         let id = self.process.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &id])
-                .status()
-                .unwrap()
-                .success()
-        );
+        let status = Command::new("kill").args([signal, &id]).status();
+        assert!(status.unwrap().success());
     }
 
     /// Waits for the end.
@@ -199,6 +208,13 @@ impl Drop for Host {
         drop(self.process.kill());
         drop(self.process.wait());
     }
+}
+
+/// The first address that the log names with this scheme.
+fn listening_on(scheme: &str, log: &str) -> Option<SocketAddr> {
+    let begin = format!("listening on {scheme}");
+    let (_, address) = log.lines().find_map(|line| line.split_once(&begin))?;
+    address.trim().parse().ok()
 }
 
 /// Polls until `condition` holds.
