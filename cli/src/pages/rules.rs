@@ -178,3 +178,42 @@ fn note_media_type(known: &mut BTreeMap<String, String>, page: &Page) -> anyhow:
     );
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_lie_in_folders() {
+        assert_eq!(top("/"), "/");
+        assert_eq!(top("/sales"), "/sales");
+        assert_eq!(top("/sales/a"), "/sales/");
+        assert_eq!(top("/sales/a/draw"), "/sales/");
+        let check = |paths: &[&str], expected: &str| {
+            assert_eq!(shared_folder(paths.iter().copied()), expected, "{paths:?}");
+        };
+        check(&["/sales/a", "/sales/a/draw", "/sales/b"], "/sales/");
+        check(&["/items/9"], "/items/");
+        check(
+            &["/assets/0a/css/a.css", "/assets/0a/site.webmanifest"],
+            "/assets/0a/",
+        );
+        check(
+            &["/assets/0a/css/a.css", "/assets/0a/css/b.css"],
+            "/assets/0a/css/",
+        );
+        check(&["/assets/0a/x", "/assets/0b/x"], "/assets/");
+    }
+
+    #[test]
+    fn headers_of_all_are_said_once() {
+        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let all = vec![
+            header("a", "1"),
+            header("content-type", "t"),
+            header("b", "2"),
+        ];
+        assert_eq!(without(&all, &vec![header("a", "1")]), [header("b", "2")]);
+        assert_eq!(without(&all, &vec![header("b", "3")]).len(), 2);
+    }
+}
