@@ -48,13 +48,14 @@ const SYSTEM: [(&[&str], &str); 2] = [
     (&["redis-server"], "redis-server"),
     (&["nats-server"], "nats-server"),
 ];
-const TESTS: [(&[&str], &str); 3] = [
+const TESTS: [(&[&str], &str); 4] = [
     (
         &["chromium", "chromium-browser", "google-chrome"],
         "chromium",
     ),
     (&["node"], "nodejs"),
     (&["npm"], "npm"),
+    (&["nginx"], "nginx"),
 ];
 
 const BENCHMARK: [(&[&str], &str); 3] = [
