@@ -9,6 +9,7 @@ use wasmtime::component::{Accessor, FutureReader, HasSelf, Resource, StreamReade
 use crate::{
     bindings::spin::key_value::key_value::{Error, Host, HostStore, HostStoreWithStore},
     guest::Guest,
+    metrics::Operation,
 };
 
 pub use store::Store;
@@ -33,6 +34,7 @@ impl HostStore for Guest {
 
 impl HostStoreWithStore<Guest> for HasSelf<Guest> {
     async fn open(guest: &Accessor<Guest, Self>, label: String) -> Answer<Resource<Store>> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::KeyValueOpen));
         guest.with(|mut access| {
             let guest = access.get();
             let Some(store) = guest.grants.stores.get(&label).cloned() else {
@@ -51,6 +53,7 @@ impl HostStoreWithStore<Guest> for HasSelf<Guest> {
         store: Resource<Store>,
         key: String,
     ) -> Answer<Option<Vec<u8>>> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::KeyValueGet));
         Ok(find(guest, &store)?
             .get(&key)
             .map_err(|error| other(&error)))
@@ -62,6 +65,7 @@ impl HostStoreWithStore<Guest> for HasSelf<Guest> {
         key: String,
         value: Vec<u8>,
     ) -> Answer<()> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::KeyValueSet));
         Ok(find(guest, &store)?
             .write(key, Some(value))
             .await
@@ -73,6 +77,7 @@ impl HostStoreWithStore<Guest> for HasSelf<Guest> {
         store: Resource<Store>,
         key: String,
     ) -> Answer<()> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::KeyValueDelete));
         Ok(find(guest, &store)?
             .write(key, None)
             .await
@@ -84,6 +89,7 @@ impl HostStoreWithStore<Guest> for HasSelf<Guest> {
         store: Resource<Store>,
         key: String,
     ) -> Answer<bool> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::KeyValueExists));
         Ok(find(guest, &store)?
             .exists(&key)
             .map_err(|error| other(&error)))
@@ -93,6 +99,7 @@ impl HostStoreWithStore<Guest> for HasSelf<Guest> {
         guest: &Accessor<Guest, Self>,
         store: Resource<Store>,
     ) -> wasmtime::Result<(StreamReader<String>, FutureReader<Result<(), Error>>)> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::KeyValueGetKeys));
         let (keys, result) = match find(guest, &store)?.keys() {
             Ok(keys) => (keys, Ok(())),
             Err(error) => (Vec::new(), Err(other(&error))),

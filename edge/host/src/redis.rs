@@ -16,6 +16,7 @@ use crate::{
         Error, Host, HostConnection, HostConnectionWithStore, RedisParameter, RedisResult,
     },
     guest::Guest,
+    metrics::Operation,
 };
 
 /// How many connections one instance may hold open, as in Spin.
@@ -43,6 +44,7 @@ impl HostConnection for Guest {
 
 impl HostConnectionWithStore<Guest> for HasSelf<Guest> {
     async fn open(guest: &Guests, address: String) -> Answer<Resource<Connection>> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::RedisOpen));
         let client = match guest.with(|mut access| allowed_client(access.get(), &address)) {
             Ok(client) => client,
             Err(error) => return Ok(Err(error)),
@@ -71,6 +73,7 @@ impl HostConnectionWithStore<Guest> for HasSelf<Guest> {
         channel: String,
         payload: Vec<u8>,
     ) -> Answer<()> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::RedisPublish));
         run(
             guest,
             &connection,
@@ -84,6 +87,7 @@ impl HostConnectionWithStore<Guest> for HasSelf<Guest> {
         connection: Resource<Connection>,
         key: String,
     ) -> Answer<Option<Vec<u8>>> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::RedisGet));
         run(guest, &connection, redis::cmd("GET").arg(key)).await
     }
 
@@ -93,10 +97,12 @@ impl HostConnectionWithStore<Guest> for HasSelf<Guest> {
         key: String,
         value: Vec<u8>,
     ) -> Answer<()> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::RedisSet));
         run(guest, &connection, redis::cmd("SET").arg(key).arg(value)).await
     }
 
     async fn incr(guest: &Guests, connection: Resource<Connection>, key: String) -> Answer<i64> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::RedisIncr));
         run(guest, &connection, redis::cmd("INCRBY").arg(key).arg(1)).await
     }
 
@@ -105,6 +111,7 @@ impl HostConnectionWithStore<Guest> for HasSelf<Guest> {
         connection: Resource<Connection>,
         keys: Vec<String>,
     ) -> Answer<u32> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::RedisDel));
         run(guest, &connection, redis::cmd("DEL").arg(keys)).await
     }
 
@@ -114,6 +121,7 @@ impl HostConnectionWithStore<Guest> for HasSelf<Guest> {
         key: String,
         values: Vec<String>,
     ) -> Answer<u32> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::RedisSadd));
         run(guest, &connection, redis::cmd("SADD").arg(key).arg(values)).await
     }
 
@@ -122,6 +130,7 @@ impl HostConnectionWithStore<Guest> for HasSelf<Guest> {
         connection: Resource<Connection>,
         key: String,
     ) -> Answer<Vec<String>> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::RedisSmembers));
         run(guest, &connection, redis::cmd("SMEMBERS").arg(key)).await
     }
 
@@ -131,6 +140,7 @@ impl HostConnectionWithStore<Guest> for HasSelf<Guest> {
         key: String,
         values: Vec<String>,
     ) -> Answer<u32> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::RedisSrem));
         run(guest, &connection, redis::cmd("SREM").arg(key).arg(values)).await
     }
 
@@ -140,6 +150,7 @@ impl HostConnectionWithStore<Guest> for HasSelf<Guest> {
         command: String,
         arguments: Vec<RedisParameter>,
     ) -> Answer<Vec<RedisResult>> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::RedisExecute));
         let mut command = redis::cmd(&command);
         for argument in arguments {
             match argument {

@@ -1,10 +1,13 @@
 //! The server: accepts connections, finds the component of each request, sheds what is too much.
 
+mod attempt;
 mod connections;
+mod observer;
 mod site;
 mod workers;
 
-pub use site::Site;
+pub use observer::Observer;
+pub use site::{Site, Sites};
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -12,16 +15,17 @@ use http::{HeaderValue, Request, Response, StatusCode, Uri, header, uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use wasmtime::PoolConcurrencyLimitError;
-use wasmtime_wasi_http::{
-    Error, WasiBody,
-    handler::{InstantiationError, ProxyHandler},
-};
+use wasmtime_wasi_http::{Error, WasiBody, handler::ProxyHandler};
 
+use self::{
+    attempt::{Failure, attempt},
+    observer::Observation,
+};
 use crate::{
     body,
     cli::Limits,
     engine::{Factory, Ticket},
+    metrics::Shed,
     routes::WELL_KNOWN,
 };
 
@@ -30,17 +34,21 @@ const OVERLOADED: &str =
 
 /// An app that answers requests.
 pub struct Server {
-    site: Site,
+    sites: Arc<Sites>,
+    observer: Observer,
+    threads: usize,
     /// Requests that may wait for an answer at once.
     requests: Arc<Semaphore>,
     limits: Limits,
 }
 
 impl Server {
-    /// A server of this app.
-    pub fn new(site: Site, limits: Limits) -> Self {
+    /// A server of this app on so many threads.
+    pub fn new(sites: Arc<Sites>, observer: Observer, threads: usize, limits: Limits) -> Self {
         Self {
-            site,
+            sites,
+            observer,
+            threads,
             requests: Arc::new(Semaphore::new(limits.max_requests)),
             limits,
         }
@@ -53,61 +61,101 @@ impl Server {
         mut request: Request<Incoming>,
         client: SocketAddr,
     ) -> Result<Response<WasiBody>, Infallible> {
+        let mut observation = self.observer.begin(&mut request, client);
+        let response = self
+            .respond(thread, request, client, &mut observation)
+            .await;
+        Ok(self.observer.end(observation, thread, response))
+    }
+
+    async fn respond(
+        &self,
+        thread: usize,
+        mut request: Request<Incoming>,
+        client: SocketAddr,
+        observation: &mut Observation,
+    ) -> Response<WasiBody> {
         let path = request.uri().path().to_owned();
         if let Some(name) = path.strip_prefix(WELL_KNOWN) {
-            return Ok(match name {
+            return match name {
                 "health" => Response::new(body::full("OK")),
                 _ => status(StatusCode::NOT_FOUND),
-            });
+            };
         }
-        let Some(found) = self.site.routes.find(&path) else {
-            return Ok(status(StatusCode::NOT_FOUND));
-        };
         let Some(url) = absolute(&request) else {
-            return Ok(status(StatusCode::BAD_REQUEST));
+            return status(StatusCode::BAD_REQUEST);
         };
-        *request.uri_mut() = url.clone();
-        if found
-            .append_headers(request.headers_mut(), &url, client)
-            .is_err()
-        {
-            return Ok(status(StatusCode::BAD_REQUEST));
+        // Of the app only the handler is kept, which is of this thread alone, so that no thread waits for
+        // another to count who uses the app.
+        let handler = {
+            let site = self.sites.current();
+            let Some(found) = site.routes.find(&path) else {
+                return status(StatusCode::NOT_FOUND);
+            };
+            *request.uri_mut() = url.clone();
+            if found
+                .append_headers(request.headers_mut(), &url, client)
+                .is_err()
+            {
+                return status(StatusCode::BAD_REQUEST);
+            }
+            let Some(handler) = site.handler(thread, found.component()) else {
+                return status(StatusCode::NOT_FOUND);
+            };
+            handler.clone()
+        };
+        observation.component(handler.state().shard());
+        match self.permits(handler.state()) {
+            Ok(permits) => self.handle(&handler, permits, request, &path).await,
+            Err(reason) => {
+                handler.state().shard().shed(reason);
+                tracing::debug!(url.path = path, "shed a request: too many at once");
+                overloaded()
+            }
         }
-        let Some(handler) = self.site.handler(thread, found.component()) else {
-            return Ok(status(StatusCode::NOT_FOUND));
+    }
+
+    /// Places for a request among those of the component and of all.
+    fn permits(&self, factory: &Factory) -> Result<[Option<OwnedSemaphorePermit>; 2], Shed> {
+        let own = match factory.requests() {
+            Some(own) => Some(
+                own.clone()
+                    .try_acquire_owned()
+                    .map_err(|_| Shed::ComponentRequests)?,
+            ),
+            None => None,
         };
-        let Ok(permit) = self.requests.clone().try_acquire_owned() else {
-            tracing::debug!(url.path = path, "shed a request: too many at once");
-            return Ok(overloaded());
-        };
-        Ok(self.handle(handler, permit, request, &path).await)
+        let all = self.requests.clone().try_acquire_owned();
+        Ok([own, Some(all.map_err(|_| Shed::Requests)?)])
     }
 
     async fn handle(
         &self,
         handler: &ProxyHandler<Factory>,
-        permit: OwnedSemaphorePermit,
+        permits: [Option<OwnedSemaphorePermit>; 2],
         request: Request<Incoming>,
         path: &str,
     ) -> Response<WasiBody> {
-        let id = handler.state().id();
+        let (id, limits) = (handler.state().id(), handler.state().limits());
         let method = request.method().clone();
         let request = request.map(|incoming| incoming.map_err(Error::from).boxed_unsync());
-        let (ticket, fate) = Ticket::new(permit);
+        let (ticket, fate) = Ticket::new(permits);
+        let attempt = attempt(&self.sites, handler, ticket, request);
         // The instance's own clock comes first; this one is for requests that never reached one.
-        let limit = self.limits.request_timeout + Duration::from_secs(1);
-        match tokio::time::timeout(limit, handler.handle(ticket, request)).await {
+        let limit = limits.request_timeout + Duration::from_secs(1);
+        match tokio::time::timeout(limit, attempt).await {
             Ok(Ok(response)) => {
-                response.map(|content| body::answer(self.limits.stream_timeout, fate, content))
+                response.map(|content| body::answer(limits.stream_timeout, fate, content))
             }
-            Ok(Err(error)) if is_pool_exhausted(&error) => {
+            Ok(Err(Failure::Shed(reason))) => {
+                handler.state().shard().shed(reason);
                 tracing::warn!(
                     component.id = id,
                     "shed a request: every instance is in use"
                 );
                 overloaded()
             }
-            Ok(Err(error)) => {
+            Ok(Err(Failure::Failed(error))) => {
                 tracing::error!(
                     component.id = id,
                     url.path = path,
@@ -143,11 +191,6 @@ fn absolute(request: &Request<Incoming>) -> Option<Uri> {
     parts.authority = Some(named.or(parts.authority)?);
     parts.scheme = Some(uri::Scheme::HTTP);
     Uri::from_parts(parts).ok()
-}
-
-fn is_pool_exhausted(error: &wasmtime::Error) -> bool {
-    let instantiation = error.downcast_ref::<InstantiationError<Ticket>>();
-    instantiation.is_some_and(|error| error.error.is::<PoolConcurrencyLimitError>())
 }
 
 fn status(code: StatusCode) -> Response<WasiBody> {

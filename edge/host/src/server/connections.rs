@@ -18,6 +18,8 @@ use super::{
     workers::{Accepted, Workers},
 };
 
+use crate::metrics::{Listener, connection_opened};
+
 /// Pause after the system refused a connection, most likely for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -31,7 +33,7 @@ impl Server {
     ) -> Result<bool> {
         let connections = Arc::new(Semaphore::new(self.limits.max_connections));
         let server = Arc::new(self);
-        let workers = Workers::start(&server, server.site.threads())?;
+        let workers = Workers::start(&server, server.threads)?;
         let accept = async {
             loop {
                 let Ok(permit) = connections.clone().acquire_owned().await else {
@@ -95,6 +97,7 @@ impl Connections {
         let connection = self.builder.serve_connection(TokioIo::new(stream), service);
         let connection = self.graceful.watch(connection);
         async move {
+            let _open = connection_opened(Listener::Plain);
             if let Err(error) = connection.await {
                 tracing::debug!(client.address = %client, "a connection broke: {error}");
             }

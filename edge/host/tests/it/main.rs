@@ -9,7 +9,11 @@
 mod app;
 mod client;
 mod component;
+mod isolation;
+mod kept;
 mod limits;
+mod metrics;
 mod outbound;
+mod reload;
 mod serving;
 mod starting;
