@@ -193,7 +193,9 @@ impl Host {
         let page = self.ops("/metrics").body;
         let samples = page.lines().filter_map(|line| {
             let (key, value) = line.rsplit_once(' ')?;
-            let of_it = key.strip_prefix("doorbuster_edge_host_")?.strip_prefix(name)?;
+            let of_it = key
+                .strip_prefix("doorbuster_edge_host_")?
+                .strip_prefix(name)?;
             let is_it = of_it.is_empty() || of_it.starts_with('{');
             let has_all = labels.iter().all(|label| of_it.contains(label));
             (is_it && has_all).then(|| value.parse::<f64>().unwrap())
@@ -205,7 +207,12 @@ impl Host {
     pub fn resident_mib(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib: u64 = line.unwrap().trim().trim_end_matches(" kB").parse().unwrap();
+        let kib: u64 = line
+            .unwrap()
+            .trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .unwrap();
         kib >> 10
     }
 

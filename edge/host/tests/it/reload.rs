@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Error,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     thread,
     time::Duration,
@@ -30,7 +31,11 @@ fn replace_component(app: &App, answer: &str) {
 }
 
 fn keep_original(app: &App) {
-    fs::copy(app.folder.join("probe.wasm"), app.folder.join("original.wasm")).unwrap();
+    fs::copy(
+        app.folder.join("probe.wasm"),
+        app.folder.join("original.wasm"),
+    )
+    .unwrap();
 }
 
 fn reloads(host: &Host) -> usize {
@@ -39,39 +44,44 @@ fn reloads(host: &Host) -> usize {
 
 #[test]
 fn a_component_is_replaced_under_load_without_a_failed_request() {
-    // No more instances than threads: old and new cannot live side by side.
-    let app = App::new("", "").arguments(&["--threads", "2", "--max-instances", "2"]);
+    // No more instances than requests at once: the new ones have to wait for places of old ones.
+    let app = App::new("", "").arguments(&["--threads", "2", "--max-instances", "7"]);
     keep_original(&app);
     let host = app.start();
     let (is_over, served) = (AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
-        let ask = || {
+        let ask = || -> Result<(), Error> {
             let mut connection = Kept::open(host.address);
             while !is_over.load(Relaxed) {
-                let (status, body) = connection.get("/probe/x/unknown").unwrap();
-                assert_eq!(status, 404, "{body}");
-                assert!(ANSWERS.contains(&&*body), "{body}");
-                let (status, body) = connection.get("/probe/x/sleep?3").unwrap();
-                assert_eq!((status, &*body), (200, "slept"));
+                let (status, body) = connection.get("/probe/x/unknown")?;
+                if status != 404 || !ANSWERS.contains(&&*body) {
+                    return Err(Error::other(format!("{status} {body}")));
+                }
+                let (status, body) = connection.get("/probe/x/sleep?3")?;
+                if (status, &*body) != (200, "slept") {
+                    return Err(Error::other(format!("{status} {body}")));
+                }
                 served.fetch_add(1, Relaxed);
             }
+            Ok(())
         };
         let clients: Vec<_> = (0..6).map(|_| scope.spawn(ask)).collect();
         for round in 1..=6 {
             let answer = ANSWERS[round % ANSWERS.len()];
             replace_component(&app, answer);
             host.hang_up();
+            let is_failing = || clients.iter().any(thread::ScopedJoinHandle::is_finished);
             wait_for("the new answer", || {
-                let is_failing = clients.iter().any(thread::ScopedJoinHandle::is_finished);
-                assert!(!is_failing, "a request failed: {}", host.log());
-                get(host.address, "/probe/x/unknown", &[]).body == answer
+                is_failing() || get(host.address, "/probe/x/unknown", &[]).body == answer
             });
             let before = served.load(Relaxed);
-            wait_for("more requests", || served.load(Relaxed) > before + 20);
+            wait_for("more requests", || {
+                is_failing() || served.load(Relaxed) > before + 20
+            });
         }
         is_over.store(true, Relaxed);
         for client in clients {
-            client.join().unwrap();
+            client.join().unwrap().unwrap();
         }
     });
     assert_eq!(reloads(&host), 6);
@@ -122,13 +132,24 @@ fn an_app_that_is_not_in_order_changes_nothing() {
             host.log().matches("not reloaded").count() == failed
         });
         let log = host.log();
-        let line = log.lines().filter(|line| line.contains("not reloaded")).last();
+        let line = log
+            .lines()
+            .filter(|line| line.contains("not reloaded"))
+            .last();
         assert!(line.unwrap().contains(expected), "{expected}: {log}");
         assert_eq!(host.tell("get?a"), r#"Some("1")"#);
     };
-    fs::write(app.folder.join("spin.toml"), manifest.replace("[component.probe]", "[component.probe]\nfoo = 1")).unwrap();
+    fs::write(
+        app.folder.join("spin.toml"),
+        manifest.replace("[component.probe]", "[component.probe]\nfoo = 1"),
+    )
+    .unwrap();
     refuse("unknown key `component.probe.foo`");
-    fs::write(app.folder.join("spin.toml"), &manifest[..manifest.len() / 2]).unwrap();
+    fs::write(
+        app.folder.join("spin.toml"),
+        &manifest[..manifest.len() / 2],
+    )
+    .unwrap();
     refuse("spin.toml");
     fs::write(app.folder.join("spin.toml"), &manifest).unwrap();
     fs::write(app.folder.join("probe.wasm"), "this is not wasm").unwrap();
@@ -140,10 +161,15 @@ fn an_app_that_is_not_in_order_changes_nothing() {
                   [component.second]\nsource = \"original.wasm\"\n";
     fs::write(app.folder.join("spin.toml"), manifest + second).unwrap();
     host.hang_up();
-    wait_for("the reload", || host.log().contains("reloaded 2 components"));
+    wait_for("the reload", || {
+        host.log().contains("reloaded 2 components")
+    });
     assert_eq!(host.tell("get?a"), r#"Some("1")"#);
     let unknown = |path| get(host.address, path, &[]).body;
-    assert_eq!((unknown("/probe/x/unknown"), unknown("/second/unknown")), (ANSWERS[1].into(), ANSWERS[0].into()));
+    assert_eq!(
+        (unknown("/probe/x/unknown"), unknown("/second/unknown")),
+        (ANSWERS[1].into(), ANSWERS[0].into())
+    );
     assert_eq!(host.metric("reloads_total", &["failed"]), 3.0);
     assert_eq!(host.metric("reloads_total", &["done"]), 1.0);
 }
@@ -156,10 +182,14 @@ fn a_watched_app_is_reloaded_by_itself() {
     assert_eq!(host.tell("environment?MODE"), r#"Some("one")"#);
     let file = app.folder.join("spin.toml");
     let manifest = fs::read_to_string(&file).unwrap();
-    fs::write(&file, manifest.replace("one", "two")).unwrap();
-    wait_for("the new manifest", || host.tell("environment?MODE") == r#"Some("two")"#);
+    fs::write(&file, manifest.replace("\"one\"", "\"two\"")).unwrap();
+    wait_for("the new manifest", || {
+        host.tell("environment?MODE") == r#"Some("two")"#
+    });
     replace_component(&app, ANSWERS[2]);
-    wait_for("the new component", || get(host.address, "/probe/x/unknown", &[]).body == ANSWERS[2]);
+    wait_for("the new component", || {
+        get(host.address, "/probe/x/unknown", &[]).body == ANSWERS[2]
+    });
     thread::sleep(Duration::from_millis(2500));
     assert_eq!(reloads(&host), 2, "nothing changed since: {}", host.log());
 }
