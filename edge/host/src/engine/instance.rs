@@ -144,7 +144,10 @@ impl HandlerState for Factory {
         let interrupted = signs.clone();
         store.epoch_deadline_callback(move |_| {
             interrupted.yielded.store(true, Relaxed);
-            Ok(UpdateDeadline::Yield(1))
+            // A plain yield comes back so soon that the runtime looks for news of the network only after
+            // many of them, and every connection of the thread would wait for as long.
+            let rest = Box::pin(tokio::task::yield_now());
+            Ok(UpdateDeadline::YieldCustom(1, rest))
         });
         let instantiation = self.pre.instantiate_async(&mut store);
         let service = tokio::time::timeout(self.limits.request_timeout, instantiation).await??;

@@ -14,6 +14,8 @@ mod connections;
 mod h2;
 mod kept;
 mod limits;
+mod isolation;
+mod metrics;
 mod outbound;
 mod reload;
 mod serving;

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Error,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     thread,
     time::Duration,
@@ -43,39 +44,44 @@ fn reloads(host: &Host) -> usize {
 
 #[test]
 fn a_component_is_replaced_under_load_without_a_failed_request() {
-    // No more instances than threads: old and new cannot live side by side.
-    let app = App::new("", "").arguments(&["--threads", "2", "--max-instances", "2"]);
+    // No more instances than requests at once: the new ones have to wait for places of old ones.
+    let app = App::new("", "").arguments(&["--threads", "2", "--max-instances", "7"]);
     keep_original(&app);
     let host = app.start();
     let (is_over, served) = (AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
-        let ask = || {
+        let ask = || -> Result<(), Error> {
             let mut connection = Kept::open(host.address);
             while !is_over.load(Relaxed) {
-                let (status, body) = connection.get("/probe/x/unknown").unwrap();
-                assert_eq!(status, 404, "{body}");
-                assert!(ANSWERS.contains(&&*body), "{body}");
-                let (status, body) = connection.get("/probe/x/sleep?3").unwrap();
-                assert_eq!((status, &*body), (200, "slept"));
+                let (status, body) = connection.get("/probe/x/unknown")?;
+                if status != 404 || !ANSWERS.contains(&&*body) {
+                    return Err(Error::other(format!("{status} {body}")));
+                }
+                let (status, body) = connection.get("/probe/x/sleep?3")?;
+                if (status, &*body) != (200, "slept") {
+                    return Err(Error::other(format!("{status} {body}")));
+                }
                 served.fetch_add(1, Relaxed);
             }
+            Ok(())
         };
         let clients: Vec<_> = (0..6).map(|_| scope.spawn(ask)).collect();
         for round in 1..=6 {
             let answer = ANSWERS[round % ANSWERS.len()];
             replace_component(&app, answer);
             host.hang_up();
+            let is_failing = || clients.iter().any(thread::ScopedJoinHandle::is_finished);
             wait_for("the new answer", || {
-                let is_failing = clients.iter().any(thread::ScopedJoinHandle::is_finished);
-                assert!(!is_failing, "a request failed: {}", host.log());
-                get(host.address, "/probe/x/unknown", &[]).body == answer
+                is_failing() || get(host.address, "/probe/x/unknown", &[]).body == answer
             });
             let before = served.load(Relaxed);
-            wait_for("more requests", || served.load(Relaxed) > before + 20);
+            wait_for("more requests", || {
+                is_failing() || served.load(Relaxed) > before + 20
+            });
         }
         is_over.store(true, Relaxed);
         for client in clients {
-            client.join().unwrap();
+            client.join().unwrap().unwrap();
         }
     });
     assert_eq!(reloads(&host), 6);
@@ -176,7 +182,11 @@ fn a_watched_app_is_reloaded_by_itself() {
     assert_eq!(host.tell("environment?MODE"), r#"Some("one")"#);
     let file = app.folder.join("spin.toml");
     let manifest = fs::read_to_string(&file).unwrap();
+<<<<<<< HEAD
     fs::write(&file, manifest.replace("one", "two")).unwrap();
+=======
+    fs::write(&file, manifest.replace("\"one\"", "\"two\"")).unwrap();
+>>>>>>> life
     wait_for("the new manifest", || {
         host.tell("environment?MODE") == r#"Some("two")"#
     });
