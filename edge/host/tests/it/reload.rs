@@ -182,11 +182,7 @@ fn a_watched_app_is_reloaded_by_itself() {
     assert_eq!(host.tell("environment?MODE"), r#"Some("one")"#);
     let file = app.folder.join("spin.toml");
     let manifest = fs::read_to_string(&file).unwrap();
-<<<<<<< HEAD
-    fs::write(&file, manifest.replace("one", "two")).unwrap();
-=======
     fs::write(&file, manifest.replace("\"one\"", "\"two\"")).unwrap();
->>>>>>> life
     wait_for("the new manifest", || {
         host.tell("environment?MODE") == r#"Some("two")"#
     });
