@@ -2,12 +2,13 @@
 //!
 //! A stand-in for Spin: it refuses by name what it does not support and offers nothing that Spin
 //! lacks, so that an app which runs here runs there. In the order of a request: `server` accepts it,
-//! `routes` finds its component, `engine` has an instance handle it, and the instance reaches out
+//! `cache` answers what it holds, `routes` finds its component, `engine` has an instance handle it, and the instance reaches out
 //! through `key_value`, `redis`, `outbound_http` and the variables in `guest`.
 
 mod app;
 mod bindings;
 mod body;
+mod cache;
 mod cli;
 mod engine;
 mod faults;

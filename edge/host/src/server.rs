@@ -20,6 +20,7 @@ use wasmtime_wasi_http::{
 
 use crate::{
     body,
+    cache::Cache,
     cli::Limits,
     engine::{Factory, Ticket},
     routes::WELL_KNOWN,
@@ -31,6 +32,7 @@ const OVERLOADED: &str =
 /// An app that answers requests.
 pub struct Server {
     site: Site,
+    cache: Option<Arc<Cache>>,
     /// Requests that may wait for an answer at once.
     requests: Arc<Semaphore>,
     limits: Limits,
@@ -41,6 +43,7 @@ impl Server {
     pub fn new(site: Site, limits: Limits) -> Self {
         Self {
             site,
+            cache: Cache::new(limits.cache_mib),
             requests: Arc::new(Semaphore::new(limits.max_requests)),
             limits,
         }
@@ -48,51 +51,71 @@ impl Server {
 
     /// Answers one request on this thread; whatever goes wrong is an answer too.
     async fn answer(
-        &self,
+        self: Arc<Self>,
         thread: usize,
-        mut request: Request<Incoming>,
+        request: Request<Incoming>,
         client: SocketAddr,
     ) -> Result<Response<WasiBody>, Infallible> {
-        let path = request.uri().path().to_owned();
-        if let Some(name) = path.strip_prefix(WELL_KNOWN) {
+        if let Some(name) = request.uri().path().strip_prefix(WELL_KNOWN) {
             return Ok(match name {
                 "health" => Response::new(body::full("OK")),
                 _ => status(StatusCode::NOT_FOUND),
             });
         }
+        let open = |incoming: Incoming| incoming.map_err(Error::from).boxed_unsync();
+        let cache = self.cache.clone();
+        let components = Components {
+            server: self,
+            thread,
+            client,
+            is_tls: false,
+        };
+        Ok(match cache {
+            Some(cache) => cache.answer(&components, request, open).await,
+            None => components.ask(request.map(open)).await,
+        })
+    }
+
+    /// Has the component of a request answer it on this thread.
+    async fn ask(
+        &self,
+        thread: usize,
+        mut request: Request<WasiBody>,
+        client: SocketAddr,
+    ) -> Response<WasiBody> {
+        let path = request.uri().path().to_owned();
         let Some(found) = self.site.routes.find(&path) else {
-            return Ok(status(StatusCode::NOT_FOUND));
+            return status(StatusCode::NOT_FOUND);
         };
         let Some(url) = absolute(&request) else {
-            return Ok(status(StatusCode::BAD_REQUEST));
+            return status(StatusCode::BAD_REQUEST);
         };
         *request.uri_mut() = url.clone();
         if found
             .append_headers(request.headers_mut(), &url, client)
             .is_err()
         {
-            return Ok(status(StatusCode::BAD_REQUEST));
+            return status(StatusCode::BAD_REQUEST);
         }
         let Some(handler) = self.site.handler(thread, found.component()) else {
-            return Ok(status(StatusCode::NOT_FOUND));
+            return status(StatusCode::NOT_FOUND);
         };
         let Ok(permit) = self.requests.clone().try_acquire_owned() else {
             tracing::debug!(url.path = path, "shed a request: too many at once");
-            return Ok(overloaded());
+            return overloaded();
         };
-        Ok(self.handle(handler, permit, request, &path).await)
+        self.handle(handler, permit, request, &path).await
     }
 
     async fn handle(
         &self,
         handler: &ProxyHandler<Factory>,
         permit: OwnedSemaphorePermit,
-        request: Request<Incoming>,
+        request: Request<WasiBody>,
         path: &str,
     ) -> Response<WasiBody> {
         let id = handler.state().id();
         let method = request.method().clone();
-        let request = request.map(|incoming| incoming.map_err(Error::from).boxed_unsync());
         let (ticket, fate) = Ticket::new(permit);
         // The instance's own clock comes first; this one is for requests that never reached one.
         let limit = self.limits.request_timeout + Duration::from_secs(1);
@@ -127,9 +150,26 @@ impl Server {
     }
 }
 
+/// The components, as the requests of one connection reach them.
+#[derive(Clone)]
+pub struct Components {
+    server: Arc<Server>,
+    thread: usize,
+    client: SocketAddr,
+    /// Whether the connection is one over TLS.
+    pub is_tls: bool,
+}
+
+impl Components {
+    /// Has one answer a request; whatever goes wrong is an answer too.
+    pub async fn ask(&self, request: Request<WasiBody>) -> Response<WasiBody> {
+        self.server.ask(self.thread, request, self.client).await
+    }
+}
+
 /// The request's URL with scheme and authority: that of the `Host` header, which must agree with the
 /// request line if both name one.
-fn absolute(request: &Request<Incoming>) -> Option<Uri> {
+fn absolute(request: &Request<WasiBody>) -> Option<Uri> {
     let mut parts = request.uri().clone().into_parts();
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let named = match (hosts.next(), hosts.next()) {
