@@ -63,14 +63,13 @@ impl Server {
             });
         }
         let open = |incoming: Incoming| incoming.map_err(Error::from).boxed_unsync();
-        let cache = self.cache.clone();
         let components = Components {
             server: self,
             thread,
             client,
             is_tls: false,
         };
-        Ok(match cache {
+        Ok(match &components.server.cache {
             Some(cache) => cache.answer(&components, request, open).await,
             None => components.ask(request.map(open)).await,
         })

@@ -83,8 +83,12 @@ impl Flights {
 
     /// Has nothing kept of what is being asked for at an address.
     pub fn outdate(&self, key: &Key) {
+        let flights = self.lock();
+        if flights.is_empty() {
+            return;
+        }
         for codings in Codings::all() {
-            if let Some(flight) = self.lock().get(&(key.clone(), codings)) {
+            if let Some(flight) = flights.get(&(key.clone(), codings)) {
                 flight.outdated.store(true, Release);
             }
         }

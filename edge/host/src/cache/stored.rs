@@ -66,6 +66,8 @@ pub struct Stored {
     status: StatusCode,
     /// With `Age` and `Cache-Status` to be filled in.
     headers: HeaderMap,
+    /// A cache behind the component has said something already.
+    has_status: bool,
     /// Those of a `304`.
     unchanged: HeaderMap,
     body: Bytes,
@@ -169,9 +171,13 @@ impl Head {
             let length = HeaderValue::from(body.len());
             self.headers.insert(header::CONTENT_LENGTH, length);
         }
-        // Room for what each copy gets of its own, and their place.
-        self.headers
-            .insert(header::AGE, HeaderValue::from_static("0"));
+        // A place for what each copy gets of its own, so that none has to grow.
+        let has_status = self.headers.contains_key(CACHE_STATUS);
+        let later = HeaderValue::from_static("");
+        self.headers.insert(header::AGE, later.clone());
+        if !has_status {
+            self.headers.insert(CACHE_STATUS, later);
+        }
         let (while_revalidate, if_error) = stale_use(&self.headers);
         let mut unchanged = self.headers.clone();
         for name in &OF_THE_BODY {
@@ -187,6 +193,7 @@ impl Head {
             vary: self.vary,
             public: has(&self.headers, "public"),
             headers: self.headers,
+            has_status,
             policy: self.policy,
             asked: self.asked.at,
             age_seconds: self.age_seconds,
@@ -245,7 +252,11 @@ impl Stored {
         let here = rounded_up(now.saturating_duration_since(self.asked));
         let age = self.age_seconds.saturating_add(here);
         headers.insert(header::AGE, HeaderValue::from(age));
-        headers.append(CACHE_STATUS, status);
+        if self.has_status {
+            headers.append(CACHE_STATUS, status);
+        } else {
+            headers.insert(CACHE_STATUS, status);
+        }
         *answer.headers_mut() = headers;
         answer
     }
@@ -282,6 +293,9 @@ impl Stored {
         let mut headers = self.headers.clone();
         headers.remove(header::AGE);
         headers.remove(header::DATE);
+        if !self.has_status {
+            headers.remove(CACHE_STATUS);
+        }
         for name in changed.keys().filter(|name| !OF_THE_BODY.contains(name)) {
             headers.remove(name);
             for value in changed.get_all(name) {

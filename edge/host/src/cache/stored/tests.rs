@@ -146,6 +146,27 @@ fn an_age_is_never_told_too_low() {
 }
 
 #[test]
+fn what_a_cache_behind_the_component_said_stays() {
+    let said = ("cache-status", "origin-cdn; hit");
+    let asked = Asked::now();
+    let answer = [("cache-control", "max-age=60"), ("etag", "\"a\""), said];
+    let stored = head(200, &answer, asked).unwrap().with(Bytes::new());
+    let check = |stored: &Stored, expected: &[&str]| {
+        let status = HeaderValue::from_static("hit");
+        let answer = stored.answer(&Method::GET, &HeaderMap::new(), asked.at, status);
+        let values: Vec<_> = answer.headers().get_all(CACHE_STATUS).iter().collect();
+        assert_eq!(values, expected);
+    };
+    check(&stored, &["origin-cdn; hit", "hit"]);
+    let plain = head(200, &answer[..2], asked).unwrap().with(Bytes::new());
+    check(&plain, &["hit"]);
+    let changed = headers(&[("etag", "\"a\"")]);
+    let renew = |stored: &Stored| stored.freshened(&asked_with(&[]), &changed, asked);
+    check(&renew(&stored).unwrap(), &["origin-cdn; hit", "hit"]);
+    check(&renew(&plain).unwrap(), &["hit"]);
+}
+
+#[test]
 fn a_client_that_has_the_answer_is_told_so() {
     let check = |answer: &[(&str, &str)], request: &[(&str, &str)], expected| {
         let found = knows(&headers(request), &headers(answer));
