@@ -25,7 +25,7 @@ use hyper::body::Body;
 use wasmtime_wasi_http::WasiBody;
 
 use self::{
-    address::{Address, Key},
+    address::Address,
     directives::has,
     fill::stranger,
     flights::Flights,
@@ -112,6 +112,8 @@ impl Cache {
         if has(headers, "only-if-cached") {
             let mut answer = Response::new(body::empty());
             *answer.status_mut() = StatusCode::GATEWAY_TIMEOUT;
+            let headers = answer.headers_mut();
+            headers.insert(status::CACHE_STATUS, status::only_if_cached());
             return answer;
         }
         miss.answer(request.map(open)).await
@@ -136,11 +138,5 @@ impl Cache {
             self.store.drop(&key).await;
         }
         answer
-    }
-
-    /// Whether waiting for an answer for this address has lately been in vain.
-    async fn passes(&self, key: &Key) -> bool {
-        let entry = self.store.find(&key.as_address()).await;
-        entry.is_some_and(|entry| entry.passes(Instant::now()))
     }
 }

@@ -62,20 +62,14 @@ impl Miss {
             return self.finish(head, filled).await;
         }
         for _ in 0..JOINS_MAX {
-            match self
-                .cache
-                .flights
-                .join(&self.key, Codings::of(&head.headers))
-            {
+            let codings = Codings::of(&head.headers);
+            match self.cache.flights.join(&self.key, codings) {
                 Part::Lead(lead) => return self.lead(head, lead).await,
-                Part::Follow(follow) => {
-                    if let Some(answer) = self.follow(&head, follow).await {
-                        return answer;
-                    }
-                    if self.cache.passes(&self.key).await {
-                        break;
-                    }
-                }
+                Part::Follow(follow) => match self.follow(&head, follow).await {
+                    Followed::Answer(answer) => return answer,
+                    Followed::Another => {}
+                    Followed::Nothing => break,
+                },
             }
         }
         let filled = self.fill(stranger(&head)).run(None).await;
@@ -99,40 +93,44 @@ impl Miss {
                 tracing::error!("a request of the cache failed: {error}");
                 let mut answer = Response::new(body::empty());
                 *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                answer
+                marked(answer, self.why.passed())
             }
         }
     }
 
-    /// The answer that another request brings, if it is one for this request too.
-    async fn follow(&self, head: &request::Parts, follow: Follow) -> Option<Response<WasiBody>> {
-        let excused = self.excuse(head, None);
-        let limit = match excused {
+    /// Waits for the answer that another request brings.
+    async fn follow(&self, head: &request::Parts, follow: Follow) -> Followed {
+        let excuse = self.excuse(head, None);
+        let limit = match excuse {
             Some(_) => EXCUSED_TIME_MAX,
             None => FOLLOW_TIME_MAX,
         };
         match timeout(limit, follow.end()).await {
             Ok(End::Kept(stored)) => {
                 let now = Instant::now();
-                let fits = stored.usable(now) != Use::Validated
-                    && (stored.public || !self.signed_in)
-                    && stored.vary.admits(&head.headers);
-                let status = self.why.collapsed();
-                fits.then(|| stored.answer(&head.method, &head.headers, now, status))
+                let is_usable = stored.usable(now) != Use::Validated;
+                if !is_usable || (self.signed_in && !stored.public) {
+                    Followed::Nothing
+                } else if stored.vary.admits(&head.headers) {
+                    let status = self.why.collapsed();
+                    Followed::Answer(stored.answer(&head.method, &head.headers, now, status))
+                } else {
+                    Followed::Another
+                }
             }
-            Ok(End::Failed) | Err(_) => excused,
-            Ok(End::Passed) => None,
+            Ok(End::Failed) | Err(_) => excuse.map_or(Followed::Nothing, Followed::Answer),
+            Ok(End::Passed) => Followed::Nothing,
         }
     }
 
     /// The answer of somebody signed in is nobody else's. If it says that it is the same for all, a
-    /// stranger's is fetched and stored for the next.
+    /// stranger's is fetched and stored for the next, unless that has lately been in vain.
     async fn learn(self, request: Request<WasiBody>) -> Response<WasiBody> {
         let (head, content) = request.into_parts();
         let asked = Asked::now();
         let request = Request::from_parts(head.clone(), content);
         let answer = pass(&self.components, self.why, request).await;
-        if head.method == Method::GET {
+        if head.method == Method::GET && !self.passes {
             let (code, headers) = (answer.status(), answer.headers());
             let nobody = stranger(&head);
             let public = Head::of(&nobody, code, headers, asked);
@@ -199,6 +197,16 @@ impl Miss {
         let status = self.why.excused(code);
         Some(stored.answer(&head.method, &head.headers, now, status))
     }
+}
+
+/// What came of waiting for another request's answer.
+enum Followed {
+    /// It is one for this request too.
+    Answer(Response<WasiBody>),
+    /// It is for other requests, and somebody may be asking for ones like this.
+    Another,
+    /// The request has to ask for itself.
+    Nothing,
 }
 
 /// Sends a request on as it is.

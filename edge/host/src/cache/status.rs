@@ -74,3 +74,8 @@ pub fn hit(seconds_left: i64) -> HeaderValue {
     HeaderValue::try_from(format!("doorbuster-edge; hit; ttl={seconds_left}"))
         .unwrap_or_else(|_| HeaderValue::from_static("doorbuster-edge; hit"))
 }
+
+/// Not answered: the cache has nothing fresh, and no component was to be asked.
+pub fn only_if_cached() -> HeaderValue {
+    HeaderValue::from_static("doorbuster-edge; detail=only-if-cached")
+}
