@@ -69,8 +69,8 @@ pub struct Limits {
     /// Instances of all components together; without a free one a request is shed with 503
     #[arg(long, value_name = "COUNT", default_value = "512", value_parser = positive())]
     pub max_instances: usize,
-    /// Requests an instance serves in its life
-    #[arg(long, value_name = "COUNT", default_value = "128", value_parser = positive())]
+    /// Requests an instance serves in its life; making one costs as much as some fifty requests
+    #[arg(long, value_name = "COUNT", default_value = "1024", value_parser = positive())]
     pub max_requests_per_instance: usize,
     /// Requests an instance serves at once
     #[arg(long, value_name = "COUNT", default_value = "16", value_parser = positive())]
