@@ -58,7 +58,11 @@ const TESTS: [(&[&str], &str); 4] = [
     (&["nginx"], "nginx"),
 ];
 
-const BENCHMARK: [(&[&str], &str); 1] = [(&["redis-benchmark"], "redis-tools")];
+const BENCHMARK: [(&[&str], &str); 3] = [
+    (&["redis-benchmark"], "redis-tools"),
+    (&["wrk"], "wrk"),
+    (&["nginx"], "nginx-light"),
+];
 
 /// Installs what `purpose` needs and the machine lacks.
 pub fn missing(purpose: Purpose) -> anyhow::Result<()> {

@@ -1,28 +1,41 @@
 //! The server: accepts connections, finds the component of each request, sheds what is too much.
 
+mod caps;
+mod checks;
+mod clock;
 mod connections;
+mod descriptors;
+mod framing;
+mod io;
+mod listeners;
+mod pulse;
 mod site;
+mod stream;
+mod tls;
+mod upload;
 mod workers;
 
+pub use descriptors::raise as raise_descriptors;
+pub use listeners::Listeners;
 pub use site::Site;
+pub use tls::Tls;
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use http::{HeaderValue, Request, Response, StatusCode, Uri, header, uri};
-use http_body_util::BodyExt;
+use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, header, uri};
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::PoolConcurrencyLimitError;
 use wasmtime_wasi_http::{
-    Error, WasiBody,
+    WasiBody,
     handler::{InstantiationError, ProxyHandler},
 };
 
 use crate::{
     body,
-    cli::Limits,
+    cli::{Front, Limits},
     engine::{Factory, Ticket},
-    routes::WELL_KNOWN,
+    routes::{Destination, WELL_KNOWN},
 };
 
 const OVERLOADED: &str =
@@ -34,53 +47,85 @@ pub struct Server {
     /// Requests that may wait for an answer at once.
     requests: Arc<Semaphore>,
     limits: Limits,
+    front: Front,
+    tls: Option<Arc<Tls>>,
+}
+
+/// An answer.
+type Reply = Response<WasiBody>;
+
+/// The other end of a connection.
+#[derive(Clone, Copy)]
+struct Peer {
+    address: SocketAddr,
+    is_tls: bool,
 }
 
 impl Server {
     /// A server of this app.
-    pub fn new(site: Site, limits: Limits) -> Self {
+    pub fn new(site: Site, limits: Limits, front: Front, tls: Option<Arc<Tls>>) -> Self {
         Self {
             site,
             requests: Arc::new(Semaphore::new(limits.max_requests)),
             limits,
+            front,
+            tls,
         }
     }
 
-    /// Answers one request on this thread; whatever goes wrong is an answer too.
-    async fn answer(
+    /// Takes a request off a connection, or refuses it and has the connection closed; whatever goes
+    /// wrong is an answer too. `is_ambiguous` if its head can be read in two ways.
+    async fn take(
         &self,
         thread: usize,
         mut request: Request<Incoming>,
-        client: SocketAddr,
-    ) -> Result<Response<WasiBody>, Infallible> {
+        peer: Peer,
+        is_ambiguous: bool,
+    ) -> Reply {
+        if let Some(code) = checks::refusal(&request, is_ambiguous) {
+            return checks::closing(request.version(), status(code));
+        }
+        if request.version() == Version::HTTP_2 {
+            checks::join_cookies(request.headers_mut());
+        }
+        self.answer(thread, request, peer).await
+    }
+
+    /// Answers one request on this thread.
+    async fn answer(&self, thread: usize, mut request: Request<Incoming>, peer: Peer) -> Reply {
         let path = request.uri().path().to_owned();
         if let Some(name) = path.strip_prefix(WELL_KNOWN) {
-            return Ok(match name {
+            return match name {
                 "health" => Response::new(body::full("OK")),
+                "info" => self.site.routes.info().map(body::full),
                 _ => status(StatusCode::NOT_FOUND),
-            });
+            };
         }
         let Some(found) = self.site.routes.find(&path) else {
-            return Ok(status(StatusCode::NOT_FOUND));
+            return status(StatusCode::NOT_FOUND);
         };
-        let Some(url) = absolute(&request) else {
-            return Ok(status(StatusCode::BAD_REQUEST));
+        let Some(url) = absolute(&request, peer.is_tls) else {
+            return checks::closing(request.version(), status(StatusCode::BAD_REQUEST));
+        };
+        let component = match found.destination() {
+            Destination::Component(number) => *number,
+            Destination::Fixed(fixed) => return fixed.response().map(body::full),
         };
         *request.uri_mut() = url.clone();
         if found
-            .append_headers(request.headers_mut(), &url, client)
+            .append_headers(request.headers_mut(), &url, peer.address)
             .is_err()
         {
-            return Ok(status(StatusCode::BAD_REQUEST));
+            return status(StatusCode::BAD_REQUEST);
         }
-        let Some(handler) = self.site.handler(thread, found.component()) else {
-            return Ok(status(StatusCode::NOT_FOUND));
+        let Some(handler) = self.site.handler(thread, component) else {
+            return status(StatusCode::NOT_FOUND);
         };
         let Ok(permit) = self.requests.clone().try_acquire_owned() else {
             tracing::debug!(url.path = path, "shed a request: too many at once");
-            return Ok(overloaded());
+            return overloaded();
         };
-        Ok(self.handle(handler, permit, request, &path).await)
+        self.handle(handler, permit, request, &path).await
     }
 
     async fn handle(
@@ -92,7 +137,10 @@ impl Server {
     ) -> Response<WasiBody> {
         let id = handler.state().id();
         let method = request.method().clone();
-        let request = request.map(|incoming| incoming.map_err(Error::from).boxed_unsync());
+        let version = request.version();
+        let (head, incoming) = request.into_parts();
+        let (body, fault) = upload::within(self.front.body_timeout, incoming);
+        let request = Request::from_parts(head, body);
         let (ticket, fate) = Ticket::new(permit);
         // The instance's own clock comes first; this one is for requests that never reached one.
         let limit = self.limits.request_timeout + Duration::from_secs(1);
@@ -107,6 +155,7 @@ impl Server {
                 );
                 overloaded()
             }
+            Ok(Err(_)) if let Some(code) = fault.code() => checks::closing(version, status(code)),
             Ok(Err(error)) => {
                 tracing::error!(
                     component.id = id,
@@ -128,8 +177,8 @@ impl Server {
 }
 
 /// The request's URL with scheme and authority: that of the `Host` header, which must agree with the
-/// request line if both name one.
-fn absolute(request: &Request<Incoming>) -> Option<Uri> {
+/// request line if both name one and names nobody who logs in.
+fn absolute(request: &Request<Incoming>, is_tls: bool) -> Option<Uri> {
     let mut parts = request.uri().clone().into_parts();
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let named = match (hosts.next(), hosts.next()) {
@@ -140,8 +189,16 @@ fn absolute(request: &Request<Incoming>) -> Option<Uri> {
     if parts.authority.is_some() && named.is_some() && parts.authority != named {
         return None;
     }
-    parts.authority = Some(named.or(parts.authority)?);
-    parts.scheme = Some(uri::Scheme::HTTP);
+    let authority = named.or(parts.authority)?;
+    if authority.as_str().contains('@') {
+        return None;
+    }
+    parts.authority = Some(authority);
+    parts.scheme = Some(if is_tls {
+        uri::Scheme::HTTPS
+    } else {
+        uri::Scheme::HTTP
+    });
     Uri::from_parts(parts).ok()
 }
 

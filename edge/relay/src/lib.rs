@@ -26,7 +26,7 @@ use kit::answer::{self, Answer};
 use kit::visitor;
 use layout::refusal::Refusal;
 use received::Received;
-use routes::Route;
+use routes::{Pass, Route};
 use settings::Relay;
 use spin_sdk::http::{IntoResponse, Request};
 use spin_sdk::wasip3::http::types::{ErrorCode, Response};
@@ -66,6 +66,9 @@ async fn route(request: Request) -> Result<Reply, Problem> {
         Route::Sale(sale) => public::sale(relay, request.headers(), sale).await?,
         Route::Forward(pass) => {
             visitor::check_site(&relay.edge, request.method(), request.headers())?;
+            if pass == Pass::Token {
+                passes::not_forged(relay, request.headers()).await?;
+            }
             let received = Received::read(relay, request).await?;
             if let Some(answer) = elsewhere::order(relay, pass, &received).await? {
                 return Ok(Reply::Here(answer));

@@ -169,7 +169,7 @@ fn an_answer_cut_off_by_a_trap_does_not_look_whole() {
 
 #[test]
 fn an_instance_serves_only_so_many_requests() {
-    let app = App::new("", "").arguments(&["--max-requests-per-instance", "3"]);
+    let app = App::new("", "").arguments(&["--max-requests-per-instance", "3", "--threads", "1"]);
     let host = app.start();
     let seen: Vec<String> = (0..7).map(|_| host.tell("requests")).collect();
     assert_eq!(seen, ["1", "2", "3", "1", "2", "3", "1"]);

@@ -9,7 +9,13 @@
 mod app;
 mod client;
 mod component;
+mod conformance;
+mod connections;
+mod h2;
 mod limits;
 mod outbound;
 mod serving;
+mod slow;
+mod smuggling;
 mod starting;
+mod tls;
