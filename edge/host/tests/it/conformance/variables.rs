@@ -67,8 +67,9 @@ fn a_provider_that_fails_stops_the_start() {
             "the variables provider `env`: entry 1 of broken.env is not NAME=value",
         ),
     ] {
-        let app =
-            App::new(ONE, DECLARED).runtime_config(&format!("[[variables_provider]]\n{config}\n"));
+        let app = App::new(ONE, DECLARED)
+            .runtime_config(&format!("[[variables_provider]]\n{config}\n"))
+            .arguments(&["--check"]);
         fs::write(app.folder.join("broken.env"), "hidden words\n").unwrap();
         let (success, log) = app.run();
         assert!(!success && log.contains(expected), "{expected}: {log}");
@@ -183,7 +184,9 @@ fn a_vault_that_does_not_answer_stops_the_start() {
         ),
         (&away, "cannot read `one`: Connection refused"),
     ] {
-        let app = App::new(ONE, DECLARED).runtime_config(&vault.config(""));
+        let app = App::new(ONE, DECLARED)
+            .runtime_config(&vault.config(""))
+            .arguments(&["--check"]);
         let (success, log) = app.run();
         assert!(!success, "the default must not stand in: {log}");
         let expected = format!("the variables provider `vault`: {expected}");
