@@ -3,13 +3,17 @@
 //! Nothing else is read from the outside but the files named here, `SPIN_VARIABLE_*` and `.env` (values of the
 //! app's variables) and `RUST_LOG`.
 
+mod component_limits;
 mod front;
+mod operation;
 
 use std::{num::NonZero, path::PathBuf, time::Duration};
 
 use clap::Parser;
 
+pub use component_limits::{ComponentLimit, ComponentLimits};
 pub use front::{Front, Networks};
+pub use operation::Operation;
 
 /// Runs a Spin app (manifest version 2) on wasmtime, where Spin is not installed.
 ///
@@ -32,12 +36,16 @@ pub struct Arguments {
     /// Threads that serve, each with its own instances [default: one a core]
     #[arg(long, value_name = "COUNT", value_parser = positive())]
     pub threads: Option<usize>,
-    /// Check the manifest, the variables and the components, and leave
+    /// Check the manifest, the runtime configuration, the variables, the limits and the components,
+    /// and leave
     #[arg(long)]
     pub check: bool,
     /// Where to listen, and what a connection may do
     #[command(flatten)]
     pub front: Front,
+    /// What operators see of it and change while it runs
+    #[command(flatten)]
+    pub operation: Operation,
     /// Every other limit
     #[command(flatten)]
     pub limits: Limits,
@@ -90,6 +98,12 @@ pub struct Limits {
     /// The head of another server's answer, unless the component sets its own time-out
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
     pub outbound_first_byte_timeout: Duration,
+    /// A limit of one component instead of the one of all, such as gate.max-requests=200; may be
+    /// repeated. Names are max-requests, max-instances, max-requests-per-instance,
+    /// max-concurrency-per-instance, max-memory-mib, instance-idle-timeout, request-timeout and
+    /// stream-timeout
+    #[arg(long = "component-limit", value_name = "ID.NAME=VALUE")]
+    pub component_limits: Vec<ComponentLimit>,
 }
 
 /// Counts start at one: zero would switch a part of the host off.
