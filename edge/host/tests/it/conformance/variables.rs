@@ -9,7 +9,10 @@ use std::{
     thread,
 };
 
-use crate::{app::App, outbound::free_address};
+use crate::{
+    app::{App, wait_for},
+    outbound::free_address,
+};
 
 const ONE: &str = "variables = { one = \"{{ one }}\" }";
 const DECLARED: &str = "[variables]\none = { default = \"default\" }";
@@ -75,6 +78,31 @@ fn a_provider_that_fails_stops_the_start() {
         assert!(!success && log.contains(expected), "{expected}: {log}");
         assert!(!log.contains("hidden"), "{log}");
     }
+}
+
+#[test]
+fn a_reload_asks_the_providers_again() {
+    let given = |value: &str| {
+        format!("[[variables_provider]]\ntype = \"static\"\nvalues = {{ one = \"{value}\" }}\n")
+    };
+    let app = App::new(ONE, DECLARED).runtime_config(&given("old"));
+    let host = app.start();
+    assert_eq!(host.tell("variable?one"), r#"Ok("old")"#);
+    let file = app.folder.join("runtime.toml");
+    fs::write(&file, given("new")).unwrap();
+    assert_eq!(host.tell("variable?one"), r#"Ok("old")"#);
+    host.hang_up();
+    wait_for("the new value", || {
+        host.tell("variable?one") == r#"Ok("new")"#
+    });
+
+    let broken = "[[variables_provider]]\ntype = \"env\"\ndotenv_path = \"missing.env\"\n";
+    fs::write(&file, broken).unwrap();
+    host.hang_up();
+    wait_for("the refusal", || {
+        host.log().contains("missing.env is not there")
+    });
+    assert_eq!(host.tell("variable?one"), r#"Ok("new")"#);
 }
 
 /// A server that answers as Vault documents for version 2 of its key-value engine.
