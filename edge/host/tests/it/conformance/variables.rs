@@ -146,7 +146,8 @@ fn answer(mut stream: TcpStream, answers: &BTreeMap<String, String>, seen: &Mute
     let lines = BufReader::new(stream.try_clone().unwrap()).lines();
     for line in lines.map_while(Result::ok) {
         if !line.is_empty() {
-            head += &format!("{line}\n");
+            head.push_str(&line);
+            head.push('\n');
             continue;
         }
         let path = head.split(' ').nth(1).unwrap_or_default();
