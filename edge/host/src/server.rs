@@ -32,10 +32,11 @@ use wasmtime_wasi_http::{WasiBody, handler::ProxyHandler};
 
 use self::{
     attempt::{Failure, attempt},
-    observer::Observation,
+    observer::Call,
 };
 use crate::{
     body,
+    cache::Cache,
     cli::{Front, Limits},
     engine::{Factory, Ticket},
     metrics::Shed,
@@ -48,6 +49,7 @@ const OVERLOADED: &str =
 /// An app that answers requests.
 pub struct Server {
     sites: Arc<Sites>,
+    cache: Option<Arc<Cache>>,
     observer: Observer,
     threads: usize,
     /// Requests that may wait for an answer at once.
@@ -78,6 +80,7 @@ impl Server {
         tls: Option<Arc<Tls>>,
     ) -> Self {
         Self {
+            cache: sites.cache(),
             sites,
             observer,
             threads,
@@ -91,39 +94,57 @@ impl Server {
     /// Takes a request off a connection, or refuses it and has the connection closed; whatever goes
     /// wrong is an answer too. `is_ambiguous` if its head can be read in two ways.
     async fn take(
-        &self,
+        self: Arc<Self>,
         thread: usize,
         mut request: Request<Incoming>,
         peer: Peer,
         is_ambiguous: bool,
     ) -> Reply {
-        let mut observation = self.observer.begin(&mut request, peer.address);
+        let observation = self.observer.begin(&mut request, peer.address);
         let reply = match checks::refusal(&request, is_ambiguous) {
             Some(code) => checks::closing(request.version(), status(code)),
-            None => self.answer(thread, request, peer, &mut observation).await,
+            None => self.clone().answer(thread, request, peer).await,
         };
         self.observer.end(observation, thread, reply)
     }
 
     /// Answers one request on this thread.
     async fn answer(
-        &self,
+        self: Arc<Self>,
         thread: usize,
         mut request: Request<Incoming>,
         peer: Peer,
-        observation: &mut Observation,
     ) -> Reply {
         if request.version() == Version::HTTP_2 {
             checks::join_cookies(request.headers_mut());
         }
-        let path = request.uri().path().to_owned();
-        if let Some(name) = path.strip_prefix(WELL_KNOWN) {
+        if let Some(name) = request.uri().path().strip_prefix(WELL_KNOWN) {
             return match name {
                 "health" => Response::new(body::full("OK")),
                 "info" => self.sites.current().routes.info().map(body::full),
                 _ => status(StatusCode::NOT_FOUND),
             };
         }
+        let (head, incoming) = request.into_parts();
+        let (body, fault) = upload::within(self.front.body_timeout, incoming);
+        let mut request = Request::from_parts(head, body);
+        if fault.is_possible() {
+            request.extensions_mut().insert(fault);
+        }
+        let components = Components {
+            server: self,
+            thread,
+            peer,
+        };
+        match &components.server.cache {
+            Some(cache) => cache.answer(&components, request).await,
+            None => components.ask(request).await,
+        }
+    }
+
+    /// Has the component of a request answer it on this thread.
+    async fn ask(&self, thread: usize, mut request: Request<WasiBody>, peer: Peer) -> Reply {
+        let path = request.uri().path().to_owned();
         let Some(url) = absolute(&request, peer.is_tls) else {
             return checks::closing(request.version(), status(StatusCode::BAD_REQUEST));
         };
@@ -150,15 +171,16 @@ impl Server {
             };
             handler.clone()
         };
-        observation.component(handler.state().shard());
-        match self.permits(handler.state()) {
+        let call = Call::begin(handler.state().shard(), request.method());
+        let reply = match self.permits(handler.state()) {
             Ok(permits) => self.handle(&handler, permits, request, &path).await,
             Err(reason) => {
                 handler.state().shard().shed(reason);
                 tracing::debug!(url.path = path, "shed a request: too many at once");
                 overloaded()
             }
-        }
+        };
+        call.end(reply)
     }
 
     /// Places for a request among those of the component and of all.
@@ -179,15 +201,14 @@ impl Server {
         &self,
         handler: &ProxyHandler<Factory>,
         permits: [Option<OwnedSemaphorePermit>; 2],
-        request: Request<Incoming>,
+        mut request: Request<WasiBody>,
         path: &str,
     ) -> Response<WasiBody> {
         let (id, limits) = (handler.state().id(), handler.state().limits());
         let method = request.method().clone();
         let version = request.version();
-        let (head, incoming) = request.into_parts();
-        let (body, fault) = upload::within(self.front.body_timeout, incoming);
-        let request = Request::from_parts(head, body);
+        let fault = request.extensions_mut().remove::<upload::Fault>();
+        let fault = fault.unwrap_or_default();
         let (ticket, fate) = Ticket::new(permits);
         let attempt = attempt(&self.sites, handler, ticket, request);
         // The instance's own clock comes first; this one is for requests that never reached one.
@@ -227,9 +248,29 @@ impl Server {
     }
 }
 
+/// The components, as the requests of one connection reach them.
+#[derive(Clone)]
+pub struct Components {
+    server: Arc<Server>,
+    thread: usize,
+    peer: Peer,
+}
+
+impl Components {
+    /// Has one answer a request; whatever goes wrong is an answer too.
+    pub async fn ask(&self, request: Request<WasiBody>) -> Response<WasiBody> {
+        self.server.ask(self.thread, request, self.peer).await
+    }
+
+    /// Whether the connection is one over TLS.
+    pub fn is_tls(&self) -> bool {
+        self.peer.is_tls
+    }
+}
+
 /// The request's URL with scheme and authority: that of the `Host` header, which must agree with the
 /// request line if both name one and names nobody who logs in.
-fn absolute(request: &Request<Incoming>, is_tls: bool) -> Option<Uri> {
+fn absolute(request: &Request<WasiBody>, is_tls: bool) -> Option<Uri> {
     let mut parts = request.uri().clone().into_parts();
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let named = match (hosts.next(), hosts.next()) {

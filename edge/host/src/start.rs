@@ -15,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{
     access_log::AccessLog,
     assembly::{Assembly, Written},
+    cache::Cache,
     cli::Arguments,
     metrics::Metrics,
     ops::{self, Readiness},
@@ -79,8 +80,9 @@ impl Start {
 
         let (data, metrics) = (self.data.clone(), self.metrics.clone());
         let assembly = Assembly::new(arguments.clone(), data, own_address, metrics)?;
+        let cache = Cache::new(arguments.limits.cache_mib);
         let sources = written.sources();
-        let sites = Arc::new(Sites::new(assembly.site(written)?));
+        let sites = Arc::new(Sites::new(assembly.site(written)?, cache));
         let observer = Observer::new(&self.metrics, access_log.clone());
         let threads = arguments.threads();
         let limits = arguments.limits.clone();

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use wasmtime_wasi_http::WasiBody;
 
 use crate::{
@@ -22,7 +22,6 @@ pub struct Observer {
 pub(super) struct Observation {
     started: Instant,
     class: Class,
-    shard: Option<Arc<Shard>>,
     log: Option<(AccessLog, Box<Entry>)>,
 }
 
@@ -43,7 +42,6 @@ impl Observer {
         Observation {
             started,
             class: Class::of(request.method()),
-            shard: None,
             log: log.map(|log| (log.clone(), log.begin(request, peer, trace, started))),
         }
     }
@@ -53,42 +51,81 @@ impl Observer {
         &self,
         mut observation: Observation,
         thread: usize,
-        response: Response<WasiBody>,
+        mut response: Response<WasiBody>,
     ) -> Response<WasiBody> {
-        let shard = observation.shard.take();
-        let shard = shard.as_ref().or_else(|| {
-            let shard = self.no_component.get(thread);
-            shard.inspect(|shard| shard.begin())
-        });
-        if let Some(shard) = shard {
+        let reached = response.extensions_mut().remove::<Reached>();
+        if reached.is_none()
+            && !was_forwarded(&response)
+            && let Some(shard) = self.no_component.get(thread)
+        {
+            shard.begin();
             let time = observation.started.elapsed();
             shard.finish(observation.class, Some(response.status()), time);
         }
         match observation.log.take() {
-            Some((log, entry)) => access_log::record(log, entry, response),
+            Some((log, mut entry)) => {
+                if let Some(Reached(shard)) = reached {
+                    entry.component(shard);
+                }
+                access_log::record(log, entry, response)
+            }
             None => response,
         }
     }
 }
 
-impl Observation {
-    /// The request is for the component that is counted here.
-    pub(super) fn component(&mut self, shard: &Arc<Shard>) {
-        shard.begin();
-        self.shard = Some(shard.clone());
-        if let Some((_, entry)) = &mut self.log {
-            entry.component(shard.clone());
-        }
-    }
+/// Whether a component was asked for this very request, though its answer came by way of the cache.
+fn was_forwarded(response: &Response<WasiBody>) -> bool {
+    let status = response.headers().get("cache-status");
+    let status = status.and_then(|status| status.to_str().ok());
+    status.is_some_and(|status| status.contains("; fwd=") && !status.contains("; collapsed"))
 }
 
 impl Drop for Observation {
     fn drop(&mut self) {
-        if let Some(shard) = self.shard.take() {
-            shard.finish(self.class, None, self.started.elapsed());
-        }
         if let Some((log, entry)) = self.log.take() {
             log.end(entry);
+        }
+    }
+}
+
+/// Which component answered.
+#[derive(Clone)]
+struct Reached(Arc<Shard>);
+
+/// A request at a component. Dropped without an answer, it is counted as one whose client left.
+pub(super) struct Call {
+    started: Instant,
+    class: Class,
+    shard: Option<Arc<Shard>>,
+}
+
+impl Call {
+    /// Counts a request of the component that is counted here.
+    pub(super) fn begin(shard: &Arc<Shard>, method: &Method) -> Self {
+        shard.begin();
+        Self {
+            started: Instant::now(),
+            class: Class::of(method),
+            shard: Some(shard.clone()),
+        }
+    }
+
+    /// The component answered, or another did for it.
+    pub(super) fn end(mut self, mut response: Response<WasiBody>) -> Response<WasiBody> {
+        if let Some(shard) = self.shard.take() {
+            let time = self.started.elapsed();
+            shard.finish(self.class, Some(response.status()), time);
+            response.extensions_mut().insert(Reached(shard));
+        }
+        response
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if let Some(shard) = self.shard.take() {
+            shard.finish(self.class, None, self.started.elapsed());
         }
     }
 }

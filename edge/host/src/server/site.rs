@@ -9,6 +9,7 @@ use arc_swap::{ArcSwap, Guard};
 use wasmtime_wasi_http::handler::ProxyHandler;
 
 use crate::{
+    cache::Cache,
     engine::{Factory, Generation},
     routes::Routes,
 };
@@ -26,6 +27,7 @@ pub struct Site {
 pub struct Sites {
     current: ArcSwap<Site>,
     former: Mutex<Vec<Weak<Generation>>>,
+    cache: Option<Arc<Cache>>,
 }
 
 impl Site {
@@ -52,11 +54,12 @@ impl Site {
 }
 
 impl Sites {
-    /// Serves this one.
-    pub fn new(site: Site) -> Self {
+    /// Serves this one, with a cache in front of it if there is one.
+    pub fn new(site: Site, cache: Option<Arc<Cache>>) -> Self {
         Self {
             current: ArcSwap::from_pointee(site),
             former: Mutex::default(),
+            cache,
         }
     }
 
@@ -65,9 +68,17 @@ impl Sites {
         self.current.load()
     }
 
+    /// What keeps answers of the app.
+    pub fn cache(&self) -> Option<Arc<Cache>> {
+        self.cache.clone()
+    }
+
     /// Has `site` take all new requests. The one it replaces finishes what it has begun.
     pub fn replace(&self, site: Site) {
         let former = self.current.swap(Arc::new(site));
+        if let Some(cache) = &self.cache {
+            cache.clear();
+        }
         self.former().push(Arc::downgrade(&former.generation));
         former.generation.retire();
     }
