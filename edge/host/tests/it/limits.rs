@@ -64,7 +64,7 @@ fn a_request_that_waits_too_long_is_given_up() {
 
 #[test]
 fn a_memory_bomb_or_a_trap_ends_only_its_instance() {
-    let app = App::new("", "").arguments(&["--max-memory-mib", "32"]);
+    let app = App::new("", "").arguments(&["--max-memory-mib", "32", "--threads", "1"]);
     let host = app.start();
     assert_eq!(host.tell("allocate?16"), "16");
     for command in ["allocate?64", "trap"] {
