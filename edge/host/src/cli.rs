@@ -14,7 +14,7 @@ pub use front::{Front, Networks};
 ///
 /// It refuses by name what it does not support. Values of the app's variables come from
 /// SPIN_VARIABLE_<NAME>; the log goes to stderr and is filtered by RUST_LOG. When the app is ready
-/// the log says `listening on http://<address>`.
+/// the log says `listening on http://<address>`, or https, for each address.
 #[derive(Debug, Parser)]
 #[command(name = "doorbuster-edge", version, max_term_width = 100)]
 pub struct Arguments {
