@@ -1,6 +1,7 @@
 //! The command line: where the app lies, where to listen, and every limit.
 //!
-//! Nothing else is read from the outside but `SPIN_VARIABLE_*` (values of the app's variables) and `RUST_LOG`.
+//! Nothing else is read from the outside but the files named here, `SPIN_VARIABLE_*` and `.env` (values of the
+//! app's variables) and `RUST_LOG`.
 
 mod front;
 
@@ -12,21 +13,21 @@ pub use front::{Front, Networks};
 
 /// Runs a Spin app (manifest version 2) on wasmtime, where Spin is not installed.
 ///
-/// It refuses by name what it does not support. Values of the app's variables come from
-/// SPIN_VARIABLE_<NAME>; the log goes to stderr and is filtered by RUST_LOG. When the app is ready
-/// the log says `listening on http://<address>`, or https, for each address.
+/// It refuses by name what it does not support. Values of the app's variables come from the
+/// providers of the runtime configuration, from SPIN_VARIABLE_<NAME> and from .env; the log goes to
+/// stderr and is filtered by RUST_LOG. When the app is ready the log says
+/// `listening on http://<address>`, or https, for each address.
 #[derive(Debug, Parser)]
 #[command(name = "doorbuster-edge", version, max_term_width = 100)]
 pub struct Arguments {
     /// The app's manifest
     #[arg(long, value_name = "FILE", default_value = "spin.toml")]
     pub manifest: PathBuf,
-    /// Where key-value stores, compiled code and mounted files are kept [default: .spin beside the
-    /// manifest]
+    /// Where key-value stores, compiled code and mounted files are kept [default: state_dir of the
+    /// runtime configuration, else .spin beside the manifest]
     #[arg(long, value_name = "FOLDER")]
     pub data: Option<PathBuf>,
-    /// A Spin runtime configuration; understood are [key_value_store.<label>] of type "spin" and
-    /// [outbound_http] connection_pooling
+    /// A Spin runtime configuration; what of it is understood stands in docs/spin-conformance.md
     #[arg(long, value_name = "FILE")]
     pub runtime_config: Option<PathBuf>,
     /// Threads that serve, each with its own instances [default: one a core]

@@ -8,14 +8,16 @@ use wasmtime::{
     Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
     Result,
     component::{Component, HasSelf, Linker},
-    error::Context as _,
+    error::{Context as _, format_err},
 };
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::{
     bindings::spin::{key_value::key_value, redis::redis, variables::variables},
     cli::Limits,
+    faults::Faults,
     guest::{Grants, Guest},
+    interfaces,
 };
 
 pub use worker::{Factory, Fate, Ticket, end};
@@ -63,6 +65,11 @@ impl Runtime {
         let id = grants.id.clone();
         let component = Component::from_file(&self.engine, source)
             .with_context(|| format!("component `{id}`: cannot load {}", source.display()))?;
+        let mut faults = Faults::default();
+        interfaces::check(&self.engine, &component, &mut faults);
+        faults
+            .into_result()
+            .map_err(|faults| format_err!("component `{id}`: {faults}"))?;
         let pre = self
             .linker
             .instantiate_pre(&component)

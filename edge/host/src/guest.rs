@@ -14,6 +14,7 @@ use crate::{
     key_value::Store,
     log::Log,
     outbound_http::{Client, Outbound},
+    redis::Places,
     variables::check_name,
 };
 
@@ -33,6 +34,8 @@ pub struct Grants {
     pub hosts: AllowedHosts,
     /// The HTTP client of the host.
     pub client: Client,
+    /// Places for Redis connections.
+    pub redis: Places,
 }
 
 /// The host's side of one instance.

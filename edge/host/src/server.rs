@@ -35,7 +35,7 @@ use crate::{
     body,
     cli::{Front, Limits},
     engine::{Factory, Ticket},
-    routes::WELL_KNOWN,
+    routes::{Destination, WELL_KNOWN},
 };
 
 const OVERLOADED: &str =
@@ -97,6 +97,7 @@ impl Server {
         if let Some(name) = path.strip_prefix(WELL_KNOWN) {
             return match name {
                 "health" => Response::new(body::full("OK")),
+                "info" => self.site.routes.info().map(body::full),
                 _ => status(StatusCode::NOT_FOUND),
             };
         }
@@ -106,6 +107,10 @@ impl Server {
         let Some(url) = absolute(&request, peer.is_tls) else {
             return checks::closing(request.version(), status(StatusCode::BAD_REQUEST));
         };
+        let component = match found.destination() {
+            Destination::Component(number) => *number,
+            Destination::Fixed(fixed) => return fixed.response().map(body::full),
+        };
         *request.uri_mut() = url.clone();
         if found
             .append_headers(request.headers_mut(), &url, peer.address)
@@ -113,7 +118,7 @@ impl Server {
         {
             return status(StatusCode::BAD_REQUEST);
         }
-        let Some(handler) = self.site.handler(thread, found.component()) else {
+        let Some(handler) = self.site.handler(thread, component) else {
             return status(StatusCode::NOT_FOUND);
         };
         let Ok(permit) = self.requests.clone().try_acquire_owned() else {

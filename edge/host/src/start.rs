@@ -13,14 +13,17 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     app::{App, Component},
-    cli::Arguments,
+    cli::{Arguments, Limits},
     engine::Runtime,
+    faults::Faults,
     files,
     guest::Grants,
     key_value::{Store, Stores},
     outbound_http::Client,
+    redis::Places,
     runtime_config::{KeyValueStore, RuntimeConfig},
     server::{self, Listeners, Server, Site, Tls},
+    variables::Providers,
 };
 
 /// The label that every app has without a runtime configuration.
@@ -31,9 +34,15 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let config = RuntimeConfig::load(arguments.runtime_config.as_deref())?;
     let mut labels: BTreeSet<String> = config.key_value_stores.keys().cloned().collect();
     labels.insert(DEFAULT_STORE.into());
-    let environment = |key: &str| std::env::var(key).ok();
-    let app = App::load(&arguments.manifest, environment, &labels)?;
-    let data = match &arguments.data {
+    let providers = Providers::new(config.variables_providers());
+    let (app, mut faults) = App::examine(&arguments.manifest, &providers, &labels)?;
+    if !arguments.check {
+        faults = faults.or_stop(&arguments.manifest.display())?;
+    }
+    let Some(app) = app else {
+        return faults.or_stop(&arguments.manifest.display()).map(drop);
+    };
+    let data = match arguments.data.as_ref().or(config.state_dir.as_ref()) {
         Some(data) => std::path::absolute(data)?,
         None => app.root.join(".spin"),
     };
@@ -47,7 +56,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     };
     runtime.block_on(async {
         if arguments.check {
-            plan.check(app)
+            plan.check(app, faults)
         } else {
             plan.serve(app).await
         }
@@ -62,17 +71,18 @@ struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    /// Builds everything and leaves. Another host may be running on the same data: no store is opened
-    /// and no file of its components touched.
-    fn check(&self, app: App) -> Result<()> {
+    /// Builds everything, says all that is wrong with it, and leaves. Another host may be running on
+    /// the same data: no store is opened and no file of its components touched.
+    fn check(&self, app: App, mut faults: Faults) -> Result<()> {
         let files = self.data.join("check");
         let tls = Tls::load(&self.arguments.front)?;
-        let built = self.build(app, &files, &Stores::default(), None, tls);
+        let built = self.build(app, &files, &Stores::default(), None, tls, &mut faults);
         if files.exists() {
             fs::remove_dir_all(&files)
                 .with_context(|| format!("cannot remove {}", files.display()))?;
         }
         built?;
+        faults.or_stop(&self.arguments.manifest.display())?;
         tracing::info!("the app is in order");
         Ok(())
     }
@@ -85,8 +95,10 @@ impl Plan<'_> {
         let own_address = listeners.own_address();
         let _lock = lock(self.data)?;
         let stores = open_stores(self.config, &app, self.data)?;
+        let mut faults = Faults::default();
         let files = self.data.join("files");
-        let server = self.build(app, &files, &stores, own_address, tls.clone())?;
+        let server = self.build(app, &files, &stores, own_address, tls.clone(), &mut faults)?;
+        faults.into_result()?;
         server::raise_descriptors(front);
         // Until here a signal simply ends the process: there is nothing to finish.
         let stop = stop_signal()?;
@@ -99,7 +111,7 @@ impl Plan<'_> {
     }
 
     /// Compiles the components of the app and gives each what the manifest grants it; their files go
-    /// below `files`.
+    /// below `files`. With faults the answer lacks components and must not be served.
     fn build(
         &self,
         app: App,
@@ -107,10 +119,11 @@ impl Plan<'_> {
         stores: &Stores,
         own_address: Option<SocketAddr>,
         tls: Option<Arc<Tls>>,
+        faults: &mut Faults,
     ) -> Result<Server> {
-        let limits = &self.arguments.limits;
-        let pooled = self.config.outbound_http.connection_pooling;
-        let client = Client::new(limits, pooled, own_address)?;
+        let limits = &self.limits();
+        let client = Client::new(limits, &self.config.outbound_http, own_address)?;
+        let redis = Places::new(self.config.outbound_redis.max_connections);
         let runtime = Runtime::new(limits, &self.data.join("compiled"))
             .map_err(|error| anyhow!("cannot start wasmtime: {error:#}"))?;
         let mut components = Vec::new();
@@ -124,18 +137,25 @@ impl Plan<'_> {
                 &component.exclude_files,
                 &folder,
             )
-            .with_context(|| format!("component `{id}`"))?;
-            let grants = grant(
+            .map_err(|error| format!("component `{id}`: {error:#}"));
+            let has_files = faults.take(has_files) == Some(true);
+            let mut grants = grant(
                 component,
                 has_files.then_some(folder),
                 stores,
                 client.clone(),
             );
-            let factory = runtime
-                .factory(&source, grants)
-                .map_err(|error| anyhow!("{error:#}"))?;
-            components.push(factory);
-            tracing::info!(component.id = &*id, "loaded {}", source.display());
+            grants.redis = redis.clone();
+            // That a file is missing is a fault already.
+            if !source.is_file() {
+                continue;
+            }
+            let factory = runtime.factory(&source, grants);
+            let factory = factory.map_err(|error| format!("{error:#}"));
+            if let Some(factory) = faults.take(factory) {
+                components.push(factory);
+                tracing::info!(component.id = &*id, "loaded {}", source.display());
+            }
         }
         tracing::info!(
             app.name = app.name,
@@ -145,6 +165,15 @@ impl Plan<'_> {
         let site = Site::new(app.routes, &components, self.arguments.threads());
         let front = self.arguments.front.clone();
         Ok(Server::new(site, limits.clone(), front, tls))
+    }
+}
+
+impl Plan<'_> {
+    /// Those of the command line, and of the runtime configuration where it is stricter.
+    fn limits(&self) -> Limits {
+        let mut limits = self.arguments.limits.clone();
+        limits.max_memory_mib = self.config.max_memory_mib(limits.max_memory_mib);
+        limits
     }
 }
 
@@ -167,12 +196,15 @@ fn open_stores(config: &RuntimeConfig, app: &App, data: &Path) -> Result<Stores>
     let labels: BTreeSet<&String> = app.components.iter().flat_map(|c| &c.stores).collect();
     let mut stores = BTreeMap::new();
     for label in labels {
-        let file = match config.key_value_stores.get(label) {
-            Some(KeyValueStore::Spin { path }) => path.clone(),
-            None if label == DEFAULT_STORE => data.join("key-value.redb"),
+        let own = KeyValueStore::Spin {
+            path: data.join("key-value.redb"),
+        };
+        let store = match config.key_value_stores.get(label) {
+            Some(store) => store,
+            None if label == DEFAULT_STORE => &own,
             None => bail!("the key-value store `{label}` is not in the runtime configuration"),
         };
-        stores.insert(label.clone(), Store::open(&file)?);
+        stores.insert(label.clone(), Store::open(store)?);
     }
     Ok(Arc::new(stores))
 }
@@ -191,6 +223,7 @@ fn grant(component: Component, files: Option<PathBuf>, stores: &Stores, client: 
             .collect(),
         hosts: component.hosts,
         client,
+        redis: Places::default(),
     }
 }
 

@@ -66,6 +66,13 @@ impl App {
         self
     }
 
+    /// With this runtime configuration.
+    pub fn runtime_config(self, text: &str) -> Self {
+        let file = self.folder.join("runtime.toml");
+        fs::write(&file, text).unwrap();
+        self.arguments(&["--runtime-config", file.to_str().unwrap()])
+    }
+
     /// With this environment variable.
     pub fn environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.into(), value.into()));
@@ -111,6 +118,7 @@ impl App {
     fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_doorbuster-edge"));
         command
+            .current_dir(&self.folder)
             .arg("--manifest")
             .arg(self.folder.join("spin.toml"))
             .arg("--data")

@@ -9,6 +9,7 @@
 mod app;
 mod client;
 mod component;
+mod conformance;
 mod connections;
 mod h2;
 mod limits;
