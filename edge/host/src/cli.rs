@@ -3,13 +3,17 @@
 //! Nothing else is read from the outside but the files named here, `SPIN_VARIABLE_*` and `.env` (values of the
 //! app's variables) and `RUST_LOG`.
 
+mod component_limits;
 mod front;
+mod operation;
 
 use std::{num::NonZero, path::PathBuf, time::Duration};
 
 use clap::Parser;
 
+pub use component_limits::{ComponentLimit, ComponentLimits};
 pub use front::{Front, Networks};
+pub use operation::Operation;
 
 /// Runs a Spin app (manifest version 2) on wasmtime, where Spin is not installed.
 ///
@@ -33,12 +37,16 @@ pub struct Arguments {
     /// Threads that serve, each with its own instances [default: one a core]
     #[arg(long, value_name = "COUNT", value_parser = positive())]
     pub threads: Option<usize>,
-    /// Check the manifest, the variables and the components, and leave
+    /// Check the manifest, the runtime configuration, the variables, the limits and the components,
+    /// and leave
     #[arg(long)]
     pub check: bool,
     /// Where to listen, and what a connection may do
     #[command(flatten)]
     pub front: Front,
+    /// What operators see of it and change while it runs
+    #[command(flatten)]
+    pub operation: Operation,
     /// Every other limit
     #[command(flatten)]
     pub limits: Limits,
@@ -74,6 +82,10 @@ pub struct Limits {
     /// Linear memory of an instance, in MiB
     #[arg(long, value_name = "MIB", default_value = "64", value_parser = positive())]
     pub max_memory_mib: usize,
+    /// Answers kept for others, in MiB of memory; one is kept up to 1 MiB or an eighth of this. 0
+    /// switches the cache off
+    #[arg(long, value_name = "MIB", default_value = "64", value_parser = zero_or_more())]
+    pub cache_mib: usize,
     /// From a request to the head of its answer, and for computing without a pause; past it the
     /// answer is 500 and a busy instance is stopped
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
@@ -91,6 +103,12 @@ pub struct Limits {
     /// The head of another server's answer, unless the component sets its own time-out
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
     pub outbound_first_byte_timeout: Duration,
+    /// A limit of one component instead of the one of all, such as gate.max-requests=200; may be
+    /// repeated. Names are max-requests, max-instances, max-requests-per-instance,
+    /// max-concurrency-per-instance, max-memory-mib, instance-idle-timeout, request-timeout and
+    /// stream-timeout
+    #[arg(long = "component-limit", value_name = "ID.NAME=VALUE")]
+    pub component_limits: Vec<ComponentLimit>,
 }
 
 /// Counts start at one: zero would switch a part of the host off.
@@ -98,6 +116,14 @@ fn positive() -> impl clap::builder::TypedValueParser<Value = usize> {
     use clap::builder::{RangedU64ValueParser, TypedValueParser};
     RangedU64ValueParser::<u32>::new()
         .range(1..=1_000_000)
+        .map(|count| count as usize)
+}
+
+/// Here zero does switch a part of the host off.
+fn zero_or_more() -> impl clap::builder::TypedValueParser<Value = usize> {
+    use clap::builder::{RangedU64ValueParser, TypedValueParser};
+    RangedU64ValueParser::<u32>::new()
+        .range(0..=1_000_000)
         .map(|count| count as usize)
 }
 

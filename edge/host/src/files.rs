@@ -1,4 +1,4 @@
-//! The files of a component: copied into the data folder at start and mounted read-only at `/`.
+//! The files of a component: copied into the data folder when the app is loaded and mounted read-only at `/`.
 //!
 //! No path leads out of the manifest's folder or out of the target. A link is followed, as in Spin: who
 //! makes it is who runs the host.
@@ -11,6 +11,35 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::manifest::Files;
+
+/// A folder of staged files, which goes with its last user.
+pub struct Staged(PathBuf);
+
+impl Staged {
+    /// Of this folder, which need not be there yet.
+    pub fn new(folder: PathBuf) -> Self {
+        Self(folder)
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if self.0.exists()
+            && let Err(error) = fs::remove_dir_all(&self.0)
+        {
+            tracing::warn!("cannot remove {}: {error}", self.0.display());
+        }
+        // The folder around those of all components of the app: the last one takes it away.
+        if let Some(around) = self.0.parent() {
+            drop(fs::remove_dir(around));
+        }
+    }
+}
 
 /// Copies what `files` name below `root` to `target`, except what matches `exclude`. `target` starts
 /// empty; the answer is whether there is anything to mount.

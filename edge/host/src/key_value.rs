@@ -12,6 +12,7 @@ use wasmtime::component::{Accessor, FutureReader, HasSelf, Resource, StreamReade
 use crate::{
     bindings::spin::key_value::key_value::{Error, Host, HostStore, HostStoreWithStore},
     guest::Guest,
+    metrics::Operation,
     runtime_config::KeyValueStore,
 };
 
@@ -96,6 +97,7 @@ impl HostStore for Guest {
 
 impl HostStoreWithStore<Guest> for HasSelf<Guest> {
     async fn open(guest: &Accessor<Guest, Self>, label: String) -> Answer<Resource<Store>> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::KeyValueOpen));
         guest.with(|mut access| {
             let guest = access.get();
             let Some(store) = guest.grants.stores.get(&label).cloned() else {
@@ -114,6 +116,7 @@ impl HostStoreWithStore<Guest> for HasSelf<Guest> {
         store: Resource<Store>,
         key: String,
     ) -> Answer<Option<Vec<u8>>> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::KeyValueGet));
         Ok(find(guest, &store)?.get(&key).await)
     }
 
@@ -123,6 +126,7 @@ impl HostStoreWithStore<Guest> for HasSelf<Guest> {
         key: String,
         value: Vec<u8>,
     ) -> Answer<()> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::KeyValueSet));
         Ok(find(guest, &store)?.set(key, value).await)
     }
 
@@ -131,6 +135,7 @@ impl HostStoreWithStore<Guest> for HasSelf<Guest> {
         store: Resource<Store>,
         key: String,
     ) -> Answer<()> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::KeyValueDelete));
         Ok(find(guest, &store)?.delete(key).await)
     }
 
@@ -139,6 +144,7 @@ impl HostStoreWithStore<Guest> for HasSelf<Guest> {
         store: Resource<Store>,
         key: String,
     ) -> Answer<bool> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::KeyValueExists));
         Ok(find(guest, &store)?.exists(&key).await)
     }
 
@@ -146,6 +152,7 @@ impl HostStoreWithStore<Guest> for HasSelf<Guest> {
         guest: &Accessor<Guest, Self>,
         store: Resource<Store>,
     ) -> wasmtime::Result<(StreamReader<String>, FutureReader<Result<(), Error>>)> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::KeyValueGetKeys));
         let (keys, result) = match find(guest, &store)?.keys().await {
             Ok(keys) => (keys, Ok(())),
             Err(error) => (Vec::new(), Err(error)),

@@ -2,12 +2,15 @@
 //!
 //! A stand-in for Spin: it refuses by name what it does not support and offers nothing that Spin
 //! lacks, so that an app which runs here runs there. In the order of a request: `server` accepts it,
-//! `routes` finds its component, `engine` has an instance handle it, and the instance reaches out
+//! `cache` answers what it holds, `routes` finds its component, `engine` has an instance handle it, and the instance reaches out
 //! through `key_value`, `redis`, `outbound_http` and the variables in `guest`.
 
+mod access_log;
 mod app;
+mod assembly;
 mod bindings;
 mod body;
+mod cache;
 mod cli;
 mod engine;
 mod faults;
@@ -18,12 +21,16 @@ mod interfaces;
 mod key_value;
 mod log;
 mod manifest;
+mod metrics;
+mod ops;
 mod outbound_http;
 mod redis;
+mod reload;
 mod routes;
 mod runtime_config;
 mod server;
 mod start;
+mod trace;
 mod variables;
 
 use std::{
@@ -46,7 +53,7 @@ fn main() -> ExitCode {
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .init();
-    match start::run(&arguments) {
+    match start::run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", format!("{error:#}").replace('\n', " "));

@@ -14,7 +14,13 @@ use hyper_util::{
 };
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use crate::{body, cli::Limits, guest::Grants, runtime_config::OutboundHttp};
+use crate::{
+    body,
+    cli::Limits,
+    guest::Grants,
+    metrics::{Operation, Shard},
+    runtime_config::OutboundHttp,
+};
 
 use connector::{Connector, LimitReached};
 
@@ -88,12 +94,12 @@ impl Client {
 }
 
 /// The outbound side of one instance.
-pub struct Outbound(Arc<Grants>);
+pub struct Outbound(Arc<Grants>, Arc<Shard>);
 
 impl Outbound {
-    /// For an instance with these grants.
-    pub fn new(grants: Arc<Grants>) -> Self {
-        Self(grants)
+    /// For an instance with these grants, whose requests are counted there.
+    pub fn new(grants: Arc<Grants>, shard: Arc<Shard>) -> Self {
+        Self(grants, shard)
     }
 
     /// Denies what the manifest does not allow and leads requests of the app to itself home.
@@ -160,7 +166,9 @@ impl WasiHttpHooks for Outbound {
         let prepared = self.prepare(&mut request);
         let client = self.0.client.clone();
         let component = self.0.id.clone();
+        let timed = self.1.time(Operation::HttpSend);
         Box::new(async move {
+            let _timed = timed;
             prepared?;
             let authority = request
                 .uri()

@@ -17,6 +17,7 @@ use crate::{
         Error, Host, HostConnection, HostConnectionWithStore, RedisParameter, RedisResult,
     },
     guest::Guest,
+    metrics::Operation,
 };
 
 /// How many connections one instance may hold open, as in Spin.
@@ -71,6 +72,7 @@ impl HostConnection for Guest {
 
 impl HostConnectionWithStore<Guest> for HasSelf<Guest> {
     async fn open(guest: &Guests, address: String) -> Answer<Resource<Connection>> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::RedisOpen));
         let (client, places) = match guest.with(|mut access| allowed_client(access.get(), &address))
         {
             Ok(allowed) => allowed,
@@ -95,6 +97,7 @@ impl HostConnectionWithStore<Guest> for HasSelf<Guest> {
         channel: String,
         payload: Vec<u8>,
     ) -> Answer<()> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::RedisPublish));
         run(
             guest,
             &connection,
@@ -108,6 +111,7 @@ impl HostConnectionWithStore<Guest> for HasSelf<Guest> {
         connection: Resource<Connection>,
         key: String,
     ) -> Answer<Option<Vec<u8>>> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::RedisGet));
         run(guest, &connection, redis::cmd("GET").arg(key)).await
     }
 
@@ -117,10 +121,12 @@ impl HostConnectionWithStore<Guest> for HasSelf<Guest> {
         key: String,
         value: Vec<u8>,
     ) -> Answer<()> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::RedisSet));
         run(guest, &connection, redis::cmd("SET").arg(key).arg(value)).await
     }
 
     async fn incr(guest: &Guests, connection: Resource<Connection>, key: String) -> Answer<i64> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::RedisIncr));
         run(guest, &connection, redis::cmd("INCRBY").arg(key).arg(1)).await
     }
 
@@ -129,6 +135,7 @@ impl HostConnectionWithStore<Guest> for HasSelf<Guest> {
         connection: Resource<Connection>,
         keys: Vec<String>,
     ) -> Answer<u32> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::RedisDel));
         run(guest, &connection, redis::cmd("DEL").arg(keys)).await
     }
 
@@ -138,6 +145,7 @@ impl HostConnectionWithStore<Guest> for HasSelf<Guest> {
         key: String,
         values: Vec<String>,
     ) -> Answer<u32> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::RedisSadd));
         run(guest, &connection, redis::cmd("SADD").arg(key).arg(values)).await
     }
 
@@ -146,6 +154,7 @@ impl HostConnectionWithStore<Guest> for HasSelf<Guest> {
         connection: Resource<Connection>,
         key: String,
     ) -> Answer<Vec<String>> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::RedisSmembers));
         run(guest, &connection, redis::cmd("SMEMBERS").arg(key)).await
     }
 
@@ -155,6 +164,7 @@ impl HostConnectionWithStore<Guest> for HasSelf<Guest> {
         key: String,
         values: Vec<String>,
     ) -> Answer<u32> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::RedisSrem));
         run(guest, &connection, redis::cmd("SREM").arg(key).arg(values)).await
     }
 
@@ -164,6 +174,7 @@ impl HostConnectionWithStore<Guest> for HasSelf<Guest> {
         command: String,
         arguments: Vec<RedisParameter>,
     ) -> Answer<Vec<RedisResult>> {
+        let _timed = guest.with(|mut access| access.get().time(Operation::RedisExecute));
         let mut command = redis::cmd(&command);
         for argument in arguments {
             match argument {

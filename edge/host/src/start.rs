@@ -1,180 +1,156 @@
 //! Starting and stopping: from the arguments to a server, and from a signal to the end.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     fs::{self, File, TryLockError},
-    net::SocketAddr,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        mpsc::{Receiver, sync_channel},
+    },
 };
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    app::{App, Component},
-    cli::{Arguments, Limits},
-    engine::Runtime,
-    faults::Faults,
-    files,
-    guest::Grants,
-    key_value::{Store, Stores},
-    outbound_http::Client,
-    redis::Places,
-    runtime_config::{KeyValueStore, RuntimeConfig},
-    server::{self, Listeners, Server, Site, Tls},
-    variables::Providers,
+    access_log::AccessLog,
+    assembly::{Assembly, Written},
+    cache::Cache,
+    cli::Arguments,
+    metrics::Metrics,
+    ops::{self, Readiness},
+    reload::Reloader,
+    server::{self, Listeners, Observer, Server, Sites, Tls},
 };
 
-/// The label that every app has without a runtime configuration.
-const DEFAULT_STORE: &str = "default";
-
 /// Runs the app until a signal ends it, or only checks it.
-pub fn run(arguments: &Arguments) -> Result<()> {
-    let config = RuntimeConfig::load(arguments.runtime_config.as_deref())?;
-    let mut labels: BTreeSet<String> = config.key_value_stores.keys().cloned().collect();
-    labels.insert(DEFAULT_STORE.into());
-    let providers = Providers::new(config.variables_providers());
-    let (app, mut faults) = App::examine(&arguments.manifest, &providers, &labels)?;
-    if !arguments.check {
-        faults = faults.or_stop(&arguments.manifest.display())?;
-    }
-    let Some(app) = app else {
-        return faults.or_stop(&arguments.manifest.display()).map(drop);
-    };
-    let data = match arguments.data.as_ref().or(config.state_dir.as_ref()) {
-        Some(data) => std::path::absolute(data)?,
-        None => app.root.join(".spin"),
+pub fn run(arguments: Arguments) -> Result<()> {
+    // Before anything is made: most faults are found here.
+    let written = Written::read(&arguments)?;
+    let start = Start {
+        data: data(&arguments, &written)?,
+        metrics: Arc::new(Metrics::new(arguments.threads())),
+        arguments: Arc::new(arguments),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let plan = Plan {
-        arguments,
-        config: &config,
-        data: &data,
-    };
     runtime.block_on(async {
-        if arguments.check {
-            plan.check(app, faults)
+        if start.arguments.check {
+            start.check(written)
         } else {
-            plan.serve(app).await
+            start.serve(written).await
         }
     })
 }
 
 /// What a start goes by.
-struct Plan<'a> {
-    arguments: &'a Arguments,
-    config: &'a RuntimeConfig,
-    data: &'a Path,
+struct Start {
+    arguments: Arc<Arguments>,
+    data: PathBuf,
+    metrics: Arc<Metrics>,
 }
 
-impl Plan<'_> {
-    /// Builds everything, says all that is wrong with it, and leaves. Another host may be running on
-    /// the same data: no store is opened and no file of its components touched.
-    fn check(&self, app: App, mut faults: Faults) -> Result<()> {
-        let files = self.data.join("check");
-        let tls = Tls::load(&self.arguments.front)?;
-        let built = self.build(app, &files, &Stores::default(), None, tls, &mut faults);
-        if files.exists() {
-            fs::remove_dir_all(&files)
-                .with_context(|| format!("cannot remove {}", files.display()))?;
-        }
-        built?;
-        faults.or_stop(&self.arguments.manifest.display())?;
+impl Start {
+    /// Builds everything and leaves.
+    fn check(&self, written: Written) -> Result<()> {
+        let (data, metrics) = (self.data.clone(), self.metrics.clone());
+        Tls::load(&self.arguments.front)?;
+        Assembly::new(self.arguments.clone(), data, None, metrics)?.check(written)?;
         tracing::info!("the app is in order");
         Ok(())
     }
 
     /// Builds everything and serves until a signal.
-    async fn serve(&self, app: App) -> Result<()> {
-        let front = &self.arguments.front;
+    async fn serve(&self, written: Written) -> Result<()> {
+        let arguments = &self.arguments;
+        let front = &arguments.front;
         let tls = Tls::load(front)?;
         let listeners = Listeners::bind(front)?;
         let own_address = listeners.own_address();
-        let _lock = lock(self.data)?;
-        let stores = open_stores(self.config, &app, self.data)?;
-        let mut faults = Faults::default();
-        let files = self.data.join("files");
-        let server = self.build(app, &files, &stores, own_address, tls.clone(), &mut faults)?;
-        faults.into_result()?;
+        let _lock = lock(&self.data)?;
+        empty(&self.data.join("files"))?;
+        let readiness = Readiness::default();
+        if let Some(address) = arguments.operation.ops {
+            ops::start(address, self.metrics.clone(), readiness.clone())?;
+        }
+        let (access_log, writer) = self.access_log()?.unzip();
+        // Until the app is there a SIGHUP has to wait, not to end the process.
+        let hangups = hangups()?;
+
+        let (data, metrics) = (self.data.clone(), self.metrics.clone());
+        let assembly = Assembly::new(arguments.clone(), data, own_address, metrics)?;
+        let cache = Cache::new(arguments.limits.cache_mib);
+        let sources = written.sources();
+        let sites = Arc::new(Sites::new(assembly.site(written)?, cache));
+        let observer = Observer::new(&self.metrics, access_log.clone());
+        let threads = arguments.threads();
+        let limits = arguments.limits.clone();
+        let server = Server::new(
+            sites.clone(),
+            observer,
+            threads,
+            limits,
+            front.clone(),
+            tls.clone(),
+        );
+        let reloader = Reloader {
+            arguments: arguments.clone(),
+            assembly,
+            sites,
+            metrics: self.metrics.clone(),
+            access_log: access_log.clone(),
+            tls: tls.clone(),
+            sources,
+        };
+        reloader.start(hangups)?;
+        if let Some(tls) = tls {
+            tokio::spawn(async move { tls.watch().await });
+        }
         server::raise_descriptors(front);
         // Until here a signal simply ends the process: there is nothing to finish.
         let stop = stop_signal()?;
-        tokio::spawn(reload_on_hangup(tls)?);
+        let not_ready = readiness.clone();
+        let stop = async move {
+            stop.await;
+            not_ready.set(false);
+        };
         listeners.announce()?;
+        readiness.set(true);
         if !server.serve(listeners, stop).await? {
             tracing::warn!("some requests were cut off");
+        }
+        if let (Some(access_log), Some(writer)) = (access_log, writer) {
+            access_log.close();
+            writer.finish();
         }
         Ok(())
     }
 
-    /// Compiles the components of the app and gives each what the manifest grants it; their files go
-    /// below `files`. With faults the answer lacks components and must not be served.
-    fn build(
-        &self,
-        app: App,
-        files: &Path,
-        stores: &Stores,
-        own_address: Option<SocketAddr>,
-        tls: Option<Arc<Tls>>,
-        faults: &mut Faults,
-    ) -> Result<Server> {
-        let limits = &self.limits();
-        let client = Client::new(limits, &self.config.outbound_http, own_address)?;
-        let redis = Places::new(self.config.outbound_redis.max_connections);
-        let runtime = Runtime::new(limits, &self.data.join("compiled"))
-            .map_err(|error| anyhow!("cannot start wasmtime: {error:#}"))?;
-        let mut components = Vec::new();
-        for component in app.components {
-            let id = component.id.clone();
-            let source = component.source.clone();
-            let folder = files.join(&*id);
-            let has_files = files::stage(
-                &app.root,
-                &component.files,
-                &component.exclude_files,
-                &folder,
-            )
-            .map_err(|error| format!("component `{id}`: {error:#}"));
-            let has_files = faults.take(has_files) == Some(true);
-            let mut grants = grant(
-                component,
-                has_files.then_some(folder),
-                stores,
-                client.clone(),
-            );
-            grants.redis = redis.clone();
-            // That a file is missing is a fault already.
-            if !source.is_file() {
-                continue;
-            }
-            let factory = runtime.factory(&source, grants);
-            let factory = factory.map_err(|error| format!("{error:#}"));
-            if let Some(factory) = faults.take(factory) {
-                components.push(factory);
-                tracing::info!(component.id = &*id, "loaded {}", source.display());
-            }
-        }
-        tracing::info!(
-            app.name = app.name,
-            "the app has {} components",
-            components.len()
-        );
-        let site = Site::new(app.routes, &components, self.arguments.threads());
-        let front = self.arguments.front.clone();
-        Ok(Server::new(site, limits.clone(), front, tls))
+    fn access_log(&self) -> Result<Option<(AccessLog, crate::access_log::Writer)>> {
+        let file = self.arguments.operation.access_log.as_ref();
+        let trusted = &self.arguments.front.trusted_proxies;
+        file.map(|file| AccessLog::open(file, trusted.list().to_vec(), self.metrics.clone()))
+            .transpose()
     }
 }
 
-impl Plan<'_> {
-    /// Those of the command line, and of the runtime configuration where it is stricter.
-    fn limits(&self) -> Limits {
-        let mut limits = self.arguments.limits.clone();
-        limits.max_memory_mib = self.config.max_memory_mib(limits.max_memory_mib);
-        limits
+/// The data folder.
+fn data(arguments: &Arguments, written: &Written) -> Result<PathBuf> {
+    let manifest = std::path::absolute(&arguments.manifest)?;
+    let beside = || manifest.parent().map(|folder| folder.join(".spin"));
+    match arguments.data.as_deref().or(written.state_dir()) {
+        Some(data) => Ok(std::path::absolute(data)?),
+        None => beside().context("the manifest lies in no folder"),
     }
+}
+
+/// Removes what a former host left in a folder.
+fn empty(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    Ok(())
 }
 
 /// Makes the data folder this process's own for as long as the answer lives.
@@ -191,40 +167,17 @@ fn lock(data: &Path) -> Result<File> {
     }
 }
 
-/// Opens the stores that some component may open.
-fn open_stores(config: &RuntimeConfig, app: &App, data: &Path) -> Result<Stores> {
-    let labels: BTreeSet<&String> = app.components.iter().flat_map(|c| &c.stores).collect();
-    let mut stores = BTreeMap::new();
-    for label in labels {
-        let own = KeyValueStore::Spin {
-            path: data.join("key-value.redb"),
-        };
-        let store = match config.key_value_stores.get(label) {
-            Some(store) => store,
-            None if label == DEFAULT_STORE => &own,
-            None => bail!("the key-value store `{label}` is not in the runtime configuration"),
-        };
-        stores.insert(label.clone(), Store::open(store)?);
-    }
-    Ok(Arc::new(stores))
-}
-
-fn grant(component: Component, files: Option<PathBuf>, stores: &Stores, client: Client) -> Grants {
-    let granted = stores
-        .iter()
-        .filter(|(label, _)| component.stores.contains(*label));
-    Grants {
-        id: component.id,
-        environment: component.environment.into_iter().collect(),
-        variables: component.variables,
-        files,
-        stores: granted
-            .map(|(label, store)| (label.clone(), store.clone()))
-            .collect(),
-        hosts: component.hosts,
-        client,
-        redis: Places::default(),
-    }
+/// Has something for each SIGHUP, or for several that come together.
+fn hangups() -> Result<Receiver<()>> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let (tell, told) = sync_channel(1);
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            // One that waits already stands for this one too.
+            let _: Result<(), _> = tell.try_send(());
+        }
+    });
+    Ok(told)
 }
 
 /// Ready when the process is asked to end.
@@ -235,22 +188,6 @@ fn stop_signal() -> Result<impl Future<Output = ()>> {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
-        }
-    })
-}
-
-/// Reads again what can change while the host runs, whenever SIGHUP says so; certificates also when
-/// their files change.
-fn reload_on_hangup(tls: Option<Arc<Tls>>) -> Result<impl Future<Output = ()>> {
-    if let Some(tls) = tls.clone() {
-        tokio::spawn(async move { tls.watch().await });
-    }
-    let mut hangup = signal(SignalKind::hangup())?;
-    Ok(async move {
-        while hangup.recv().await.is_some() {
-            if let Some(tls) = &tls {
-                tls.reload();
-            }
         }
     })
 }

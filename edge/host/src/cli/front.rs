@@ -67,6 +67,11 @@ pub struct Front {
 pub struct Networks(Vec<IpNet>);
 
 impl Networks {
+    /// Each of them.
+    pub fn list(&self) -> &[IpNet] {
+        &self.0
+    }
+
     /// Whether an address is in one of them.
     pub fn contain(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))

@@ -36,6 +36,7 @@ use super::{
     stream::{Counted, Stream},
     workers,
 };
+use crate::metrics::{Listener, connection_opened};
 
 /// A request's head, in HTTP/1 with its request line; a larger one is refused with 431.
 const HEAD_BYTES_MAX: u32 = 32 << 10;
@@ -62,7 +63,7 @@ impl Server {
     pub async fn serve(self, listeners: Listeners, stop: impl Future<Output = ()>) -> Result<bool> {
         let caps = Caps::new(&self.front);
         let server = Arc::new(self);
-        let (workers, threads) = workers::start(&server, server.site.threads())?;
+        let (workers, threads) = workers::start(&server, server.threads)?;
         // Its end closes the listeners.
         tokio::select! {
             () = listeners.accept(caps, workers) => {}
@@ -144,7 +145,13 @@ impl Connections {
             address: client,
             is_tls,
         };
+        let kind = if is_tls {
+            Listener::Tls
+        } else {
+            Listener::Plain
+        };
         async move {
+            let _open = connection_opened(kind);
             let opened = tokio::select! {
                 opened = protocols.open(stream, is_tls) => opened,
                 // Nothing was asked yet.

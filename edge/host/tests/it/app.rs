@@ -23,6 +23,7 @@ pub struct App {
     pub folder: PathBuf,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    has_cache: bool,
 }
 
 /// A running host; it is killed when dropped.
@@ -56,7 +57,14 @@ impl App {
             folder,
             arguments: Vec::new(),
             environment: Vec::new(),
+            has_cache: false,
         }
+    }
+
+    /// With the cache that a host has by default; tests of all else meet the component each time.
+    pub fn with_cache(mut self) -> Self {
+        self.has_cache = true;
+        self
     }
 
     /// With these arguments.
@@ -127,6 +135,9 @@ impl App {
         if !self.arguments.iter().any(listens) {
             command.args(["--listen", "127.0.0.1:0"]);
         }
+        if !self.has_cache {
+            command.args(["--cache-mib", "0"]);
+        }
         let environment = self.environment.iter().map(|(name, value)| (name, value));
         command
             .args(&self.arguments)
@@ -184,11 +195,54 @@ impl Host {
         self.signal("-TERM");
     }
 
+    /// Asks the host to read its files anew.
+    pub fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
     /// Sends a signal, named as `kill` wants it.
     pub fn signal(&self, signal: &str) {
         let id = self.process.id().to_string();
-        let status = Command::new("kill").args([signal, &id]).status();
-        assert!(status.unwrap().success());
+        let sent = Command::new("kill").args([signal, &id]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// A page of the operators' listener, for which the app must have `--ops`.
+    pub fn ops(&self, path: &str) -> Answer {
+        let log = self.log();
+        let line = log
+            .lines()
+            .find_map(|line| line.split_once("operators' listener on http://"));
+        let (_, address) = line.expect("the host has an operators' listener");
+        get(address.trim().parse().unwrap(), path, &[])
+    }
+
+    /// The sum of all samples of a metric whose labels hold all these texts.
+    pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+        let page = self.ops("/metrics").body;
+        let samples = page.lines().filter_map(|line| {
+            let (key, value) = line.rsplit_once(' ')?;
+            let of_it = key
+                .strip_prefix("doorbuster_edge_host_")?
+                .strip_prefix(name)?;
+            let is_it = of_it.is_empty() || of_it.starts_with('{');
+            let has_all = labels.iter().all(|label| of_it.contains(label));
+            (is_it && has_all).then(|| value.parse::<f64>().unwrap())
+        });
+        samples.sum()
+    }
+
+    /// The memory of the host that is really there, in MiB.
+    pub fn resident_mib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib: u64 = line
+            .unwrap()
+            .trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .unwrap();
+        kib >> 10
     }
 
     /// Waits for the end.

@@ -177,7 +177,7 @@ fn an_instance_serves_only_so_many_requests() {
 
 #[test]
 fn an_idle_instance_is_let_go() {
-    let app = App::new("", "").arguments(&["--instance-idle-timeout", "100ms"]);
+    let app = App::new("", "").arguments(&["--instance-idle-timeout", "100ms", "--threads", "1"]);
     let host = app.start();
     assert_eq!(host.tell("requests"), "1");
     wait_for("a fresh instance", || {

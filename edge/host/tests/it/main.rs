@@ -7,13 +7,18 @@
 )]
 
 mod app;
+mod cache;
 mod client;
 mod component;
 mod conformance;
 mod connections;
 mod h2;
+mod isolation;
+mod kept;
 mod limits;
+mod metrics;
 mod outbound;
+mod reload;
 mod serving;
 mod slow;
 mod smuggling;
