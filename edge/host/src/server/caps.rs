@@ -13,7 +13,10 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::cli::{Front, Networks};
+use crate::{
+    cli::{Front, Networks},
+    metrics::connection_refused,
+};
 
 /// Refused connections are logged together, once in so long.
 const LOG_EVERY: Duration = Duration::from_secs(10);
@@ -81,6 +84,7 @@ impl Caps {
         });
         self.report((!has_room).then_some(client));
         if !has_room {
+            connection_refused();
             return None;
         }
         Some(Share {
