@@ -18,8 +18,9 @@ pub use operation::Operation;
 /// Runs a Spin app (manifest version 2) on wasmtime, where Spin is not installed.
 ///
 /// It refuses by name what it does not support. Values of the app's variables come from the
-/// providers of the runtime configuration, from SPIN_VARIABLE_<NAME> and from .env; the log goes to stderr and is filtered by RUST_LOG. When the app is ready
-/// the log says `listening on http://<address>`.
+/// providers of the runtime configuration, from SPIN_VARIABLE_<NAME> and from .env; the log goes to
+/// stderr and is filtered by RUST_LOG. When the app is ready the log says
+/// `listening on http://<address>`, or https, for each address.
 #[derive(Debug, Parser)]
 #[command(name = "doorbuster-edge", version, max_term_width = 100)]
 pub struct Arguments {

@@ -47,6 +47,19 @@ pub fn connection_opened(listener: Listener) -> Open {
     Open(listener)
 }
 
+/// Connections refused because their network had too many.
+static REFUSED: AtomicU64 = AtomicU64::new(0);
+
+/// Counts a connection as refused.
+pub fn connection_refused() {
+    REFUSED.fetch_add(1, Relaxed);
+}
+
+/// How many were ever refused.
+pub(super) fn refused() -> u64 {
+    REFUSED.load(Relaxed)
+}
+
 impl Drop for Open {
     fn drop(&mut self) {
         COUNTS[self.0 as usize].closed.fetch_add(1, Relaxed);

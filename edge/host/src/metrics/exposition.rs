@@ -190,6 +190,12 @@ impl Page {
             "Open connections, by listener",
             connections::counts().map(|(name, _, open)| (labels(name), open)),
         );
+        self.add(
+            MetricType::COUNTER,
+            "connections_refused_total",
+            "Connections refused because their network has too many",
+            [(vec![], connections::refused())],
+        );
     }
 
     fn process(&mut self) {

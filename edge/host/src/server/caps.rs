@@ -13,7 +13,10 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::cli::{Front, Networks};
+use crate::{
+    cli::{Front, Networks},
+    metrics::connection_refused,
+};
 
 /// Refused connections are logged together, once in so long.
 const LOG_EVERY: Duration = Duration::from_secs(10);
@@ -51,6 +54,12 @@ struct Refusals {
 impl Caps {
     /// As the command line says.
     pub fn new(front: &Front) -> Self {
+        if front.max_connections_per_prefix >= front.max_connections {
+            tracing::warn!(
+                "one client may take every connection: lower --max-connections-per-prefix below \
+                 --max-connections"
+            );
+        }
         Self {
             places: Arc::new(Semaphore::new(front.max_connections)),
             prefixes: Mutex::default(),
@@ -75,6 +84,7 @@ impl Caps {
         });
         self.report((!has_room).then_some(client));
         if !has_room {
+            connection_refused();
             return None;
         }
         Some(Share {
