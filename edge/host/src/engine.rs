@@ -10,19 +10,21 @@ use wasmtime::{
     Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
     Result,
     component::{Component, HasSelf, Linker},
-    error::Context as _,
+    error::{Context as _, format_err},
 };
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::{
     bindings::spin::{key_value::key_value, redis::redis, variables::variables},
     cli::{ComponentLimits, Limits},
+    faults::Faults,
     guest::Guest,
+    interfaces,
 };
 
 pub use generation::Generation;
 pub use instance::{Factory, InstanceLimitError};
-pub use worker::{Fate, Ticket};
+pub use worker::{Fate, Ticket, end};
 
 /// How often running code looks whether it must yield.
 const TICK: Duration = Duration::from_millis(10);
@@ -55,7 +57,7 @@ pub struct Compiled {
 impl Runtime {
     /// An engine that keeps compiled code in the folder `cache`.
     pub fn new(limits: &Limits, cache: &Path) -> Result<Self> {
-        let max_memory_mib = ComponentLimits::max_memory_mib(limits, &limits.component_limits);
+        let max_memory_mib = ComponentLimits::max_memory_mib(limits);
         let engine = Engine::new(&configure(limits, max_memory_mib, cache)?)?;
         let ticked = engine.weak();
         thread::Builder::new().name("epoch".into()).spawn(move || {
@@ -76,6 +78,11 @@ impl Runtime {
     pub fn compile(&self, id: &str, source: &Path, limits: &ComponentLimits) -> Result<Compiled> {
         let component = Component::from_file(&self.engine, source)
             .with_context(|| format!("component `{id}`: cannot load {}", source.display()))?;
+        let mut faults = Faults::default();
+        interfaces::check(&self.engine, &component, &mut faults);
+        faults
+            .into_result()
+            .map_err(|faults| format_err!("component `{id}`: {faults}"))?;
         let pre = self
             .linker
             .instantiate_pre(&component)

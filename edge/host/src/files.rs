@@ -103,6 +103,19 @@ impl Staging<'_> {
     /// Copies the files that match; their paths below `from` stay the same below `to`.
     fn pattern(&self, pattern: &str, from: &Path, to: &Path) -> Result<()> {
         inside(pattern)?;
+        let named = self.root.join(pattern);
+        if named.is_dir() {
+            bail!(
+                "files: `{pattern}` is a folder: write `{pattern}/**/*`, or its source and destination"
+            );
+        }
+        // As in Spin, what is named outright is not excluded.
+        if named.is_file() {
+            return copy(&named, &to.join(pattern));
+        }
+        if !pattern.contains(['*', '?', '[']) {
+            bail!("files: `{pattern}` does not exist");
+        }
         let root = glob::Pattern::escape(&self.root.to_string_lossy());
         let matches = glob::glob(&format!("{root}/{pattern}"))
             .with_context(|| format!("files: the pattern `{pattern}`"))?;
@@ -162,6 +175,7 @@ mod tests {
             "static/a.css",
             "static/deep/b.css",
             "static/secret.css",
+            "static/secret.txt",
             "note.txt",
         ] {
             create(root.join(file).parent().unwrap()).unwrap();
@@ -169,6 +183,7 @@ mod tests {
         }
         let files = [
             Files::Pattern("static/**/*.css".into()),
+            Files::Pattern("static/secret.txt".into()),
             placement("static/deep", "/placed"),
             placement("note.txt", "/renamed.txt"),
         ];
@@ -180,6 +195,7 @@ mod tests {
             ("placed/b.css", Some("static/deep/b.css")),
             ("renamed.txt", Some("note.txt")),
             ("static/secret.css", None),
+            ("static/secret.txt", Some("static/secret.txt")),
             ("note.txt", None),
         ] {
             assert_eq!(
@@ -211,5 +227,8 @@ mod tests {
         check(&placement(".", "/../x"));
         check(&placement(".", "relative"));
         check(&placement("no-such-file", "/x"));
+        check(&Files::Pattern("no-such-file".into()));
+        check(&Files::Pattern(".".into()));
+        check(&Files::Pattern("[".into()));
     }
 }

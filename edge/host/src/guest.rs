@@ -19,6 +19,7 @@ use crate::{
     log::Log,
     metrics::{Operation, Shard, Timed},
     outbound_http::{Client, Outbound},
+    redis::Places,
     variables::check_name,
 };
 
@@ -38,6 +39,8 @@ pub struct Grants {
     pub hosts: AllowedHosts,
     /// The HTTP client of the host.
     pub client: Client,
+    /// Places for Redis connections.
+    pub redis: Places,
 }
 
 /// The host's side of one instance.

@@ -16,6 +16,7 @@ mod faults;
 mod files;
 mod guest;
 mod hosts;
+mod interfaces;
 mod key_value;
 mod log;
 mod manifest;

@@ -18,7 +18,7 @@ use std::{
     },
 };
 
-pub use connections::{Listener, connection_opened};
+pub use connections::{Listener, connection_opened, connection_refused};
 pub use shard::{Class, End, Operation, Shard, Shed, Timed};
 
 /// What is counted as a component's when a request reaches none.

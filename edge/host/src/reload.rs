@@ -21,7 +21,7 @@ use crate::{
     assembly::{Assembly, Written},
     cli::Arguments,
     metrics::Metrics,
-    server::Sites,
+    server::{Sites, Tls},
 };
 
 /// How often watched files are looked at.
@@ -39,6 +39,8 @@ pub struct Reloader {
     pub metrics: Arc<Metrics>,
     /// What is opened anew on SIGHUP.
     pub access_log: Option<AccessLog>,
+    /// The certificates, which are read again on SIGHUP.
+    pub tls: Option<Arc<Tls>>,
     /// The components' sources, as the app that serves has them.
     pub sources: Vec<PathBuf>,
 }
@@ -67,8 +69,8 @@ impl Reloader {
                 Err(RecvTimeoutError::Timeout) => false,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            if is_told && let Some(log) = &self.access_log {
-                log.reopen();
+            if is_told {
+                self.reopen();
             }
             // Twice the same: nobody is writing.
             if is_told || (now != loaded && now == before) {
@@ -77,6 +79,16 @@ impl Reloader {
                 loaded.clone_from(&now);
             }
             before = now;
+        }
+    }
+
+    /// What a SIGHUP renews besides the app.
+    fn reopen(&self) {
+        if let Some(log) = &self.access_log {
+            log.reopen();
+        }
+        if let Some(tls) = &self.tls {
+            tls.reload();
         }
     }
 

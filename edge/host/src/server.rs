@@ -1,32 +1,45 @@
 //! The server: accepts connections, finds the component of each request, sheds what is too much.
 
 mod attempt;
+mod caps;
+mod checks;
+mod clock;
 mod connections;
+mod descriptors;
+mod framing;
+mod io;
+mod listeners;
 mod observer;
+mod pulse;
 mod site;
+mod stream;
+mod tls;
+mod upload;
 mod workers;
 
+pub use descriptors::raise as raise_descriptors;
+pub use listeners::Listeners;
 pub use observer::Observer;
 pub use site::{Site, Sites};
+pub use tls::Tls;
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use http::{HeaderValue, Request, Response, StatusCode, Uri, header, uri};
-use http_body_util::BodyExt;
+use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, header, uri};
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use wasmtime_wasi_http::{Error, WasiBody, handler::ProxyHandler};
+use wasmtime_wasi_http::{WasiBody, handler::ProxyHandler};
 
 use self::{
     attempt::{Failure, attempt},
-    observer::Observation,
+    observer::Noted,
 };
 use crate::{
     body,
-    cli::Limits,
+    cli::{Arguments, Front, Limits},
     engine::{Factory, Ticket},
     metrics::Shed,
-    routes::WELL_KNOWN,
+    routes::{Destination, WELL_KNOWN},
 };
 
 const OVERLOADED: &str =
@@ -40,75 +53,111 @@ pub struct Server {
     /// Requests that may wait for an answer at once.
     requests: Arc<Semaphore>,
     limits: Limits,
+    front: Front,
+    tls: Option<Arc<Tls>>,
+}
+
+/// An answer.
+type Reply = Response<WasiBody>;
+
+/// The other end of a connection.
+#[derive(Clone, Copy)]
+struct Peer {
+    address: SocketAddr,
+    is_tls: bool,
 }
 
 impl Server {
-    /// A server of this app on so many threads.
-    pub fn new(sites: Arc<Sites>, observer: Observer, threads: usize, limits: Limits) -> Self {
+    /// A server of this app, as the command line says.
+    pub fn new(
+        sites: Arc<Sites>,
+        observer: Observer,
+        tls: Option<Arc<Tls>>,
+        arguments: &Arguments,
+    ) -> Self {
+        let limits = arguments.limits.clone();
         Self {
             sites,
             observer,
-            threads,
+            threads: arguments.threads(),
             requests: Arc::new(Semaphore::new(limits.max_requests)),
             limits,
+            front: arguments.front.clone(),
+            tls,
         }
     }
 
-    /// Answers one request on this thread; whatever goes wrong is an answer too.
+    /// Takes a request off a connection, or refuses it and has the connection closed; whatever goes
+    /// wrong is an answer too. `is_ambiguous` if its head can be read in two ways.
+    async fn take(
+        &self,
+        thread: usize,
+        mut request: Request<Incoming>,
+        peer: Peer,
+        is_ambiguous: bool,
+    ) -> Reply {
+        let observation = self.observer.begin(&mut request, peer.address);
+        let reply = if let Some(code) = checks::refusal(&request, is_ambiguous) {
+            checks::closing(request.version(), status(code))
+        } else {
+            if request.version() == Version::HTTP_2 {
+                checks::join_cookies(request.headers_mut());
+            }
+            self.answer(thread, request, peer, observation.noted())
+                .await
+        };
+        self.observer.end(observation, &self.sites, thread, reply)
+    }
+
+    /// Answers one request on this thread; which component that was goes into `noted`.
     async fn answer(
         &self,
         thread: usize,
         mut request: Request<Incoming>,
-        client: SocketAddr,
-    ) -> Result<Response<WasiBody>, Infallible> {
-        let mut observation = self.observer.begin(&mut request, client);
-        let response = self
-            .respond(thread, request, client, &mut observation)
-            .await;
-        Ok(self.observer.end(observation, thread, response))
-    }
-
-    async fn respond(
-        &self,
-        thread: usize,
-        mut request: Request<Incoming>,
-        client: SocketAddr,
-        observation: &mut Observation,
-    ) -> Response<WasiBody> {
+        peer: Peer,
+        noted: &Noted,
+    ) -> Reply {
         let path = request.uri().path().to_owned();
-        if let Some(name) = path.strip_prefix(WELL_KNOWN) {
-            return match name {
-                "health" => Response::new(body::full("OK")),
-                _ => status(StatusCode::NOT_FOUND),
-            };
-        }
-        let Some(url) = absolute(&request) else {
-            return status(StatusCode::BAD_REQUEST);
-        };
         // Of the app only the handler is kept, which is of this thread alone, so that no thread waits for
         // another to count who uses the app.
         let handler = {
             let site = self.sites.current();
+            if let Some(name) = path.strip_prefix(WELL_KNOWN) {
+                return match name {
+                    "health" => Response::new(body::full("OK")),
+                    "info" => site.routes.info().map(body::full),
+                    _ => status(StatusCode::NOT_FOUND),
+                };
+            }
             let Some(found) = site.routes.find(&path) else {
                 return status(StatusCode::NOT_FOUND);
             };
+            let Some(url) = absolute(&request, peer.is_tls) else {
+                return checks::closing(request.version(), status(StatusCode::BAD_REQUEST));
+            };
+            let component = match found.destination() {
+                Destination::Component(number) => *number,
+                Destination::Fixed(fixed) => return fixed.response().map(body::full),
+            };
             *request.uri_mut() = url.clone();
             if found
-                .append_headers(request.headers_mut(), &url, client)
+                .append_headers(request.headers_mut(), &url, peer.address)
                 .is_err()
             {
                 return status(StatusCode::BAD_REQUEST);
             }
-            let Some(handler) = site.handler(thread, found.component()) else {
+            let Some(handler) = site.handler(thread, component) else {
                 return status(StatusCode::NOT_FOUND);
             };
             handler.clone()
         };
-        observation.component(handler.state().shard());
+        let shard = handler.state().shard();
+        let _asked = shard.ask();
+        noted.set(shard);
         match self.permits(handler.state()) {
             Ok(permits) => self.handle(&handler, permits, request, &path).await,
             Err(reason) => {
-                handler.state().shard().shed(reason);
+                shard.shed(reason);
                 tracing::debug!(url.path = path, "shed a request: too many at once");
                 overloaded()
             }
@@ -117,14 +166,10 @@ impl Server {
 
     /// Places for a request among those of the component and of all.
     fn permits(&self, factory: &Factory) -> Result<[Option<OwnedSemaphorePermit>; 2], Shed> {
-        let own = match factory.requests() {
-            Some(own) => Some(
-                own.clone()
-                    .try_acquire_owned()
-                    .map_err(|_| Shed::ComponentRequests)?,
-            ),
-            None => None,
-        };
+        let own = factory
+            .requests()
+            .map(|own| own.clone().try_acquire_owned());
+        let own = own.transpose().map_err(|_| Shed::ComponentRequests)?;
         let all = self.requests.clone().try_acquire_owned();
         Ok([own, Some(all.map_err(|_| Shed::Requests)?)])
     }
@@ -138,7 +183,10 @@ impl Server {
     ) -> Response<WasiBody> {
         let (id, limits) = (handler.state().id(), handler.state().limits());
         let method = request.method().clone();
-        let request = request.map(|incoming| incoming.map_err(Error::from).boxed_unsync());
+        let version = request.version();
+        let (head, incoming) = request.into_parts();
+        let (body, fault) = upload::within(self.front.body_timeout, incoming);
+        let request = Request::from_parts(head, body);
         let (ticket, fate) = Ticket::new(permits);
         let attempt = attempt(&self.sites, handler, ticket, request);
         // The instance's own clock comes first; this one is for requests that never reached one.
@@ -155,6 +203,7 @@ impl Server {
                 );
                 overloaded()
             }
+            Ok(Err(_)) if let Some(code) = fault.code() => checks::closing(version, status(code)),
             Ok(Err(Failure::Failed(error))) => {
                 tracing::error!(
                     component.id = id,
@@ -176,8 +225,8 @@ impl Server {
 }
 
 /// The request's URL with scheme and authority: that of the `Host` header, which must agree with the
-/// request line if both name one.
-fn absolute(request: &Request<Incoming>) -> Option<Uri> {
+/// request line if both name one and names nobody who logs in.
+fn absolute(request: &Request<Incoming>, is_tls: bool) -> Option<Uri> {
     let mut parts = request.uri().clone().into_parts();
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let named = match (hosts.next(), hosts.next()) {
@@ -188,8 +237,16 @@ fn absolute(request: &Request<Incoming>) -> Option<Uri> {
     if parts.authority.is_some() && named.is_some() && parts.authority != named {
         return None;
     }
-    parts.authority = Some(named.or(parts.authority)?);
-    parts.scheme = Some(uri::Scheme::HTTP);
+    let authority = named.or(parts.authority)?;
+    if authority.as_str().contains('@') {
+        return None;
+    }
+    parts.authority = Some(authority);
+    parts.scheme = Some(if is_tls {
+        uri::Scheme::HTTPS
+    } else {
+        uri::Scheme::HTTP
+    });
     Uri::from_parts(parts).ok()
 }
 

@@ -10,27 +10,31 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    access_log::AccessLog,
+    access_log::{AccessLog, Writer},
     assembly::{Assembly, Written},
     cli::Arguments,
+    faults::Faults,
     metrics::Metrics,
     ops::{self, Readiness},
     reload::Reloader,
-    server::{Observer, Server, Sites},
+    server::{self, Listeners, Observer, Server, Sites, Tls},
 };
 
 /// Runs the app until a signal ends it, or only checks it.
 pub fn run(arguments: Arguments) -> Result<()> {
     // Before anything is made: most faults are found here.
-    let written = Written::read(&arguments)?;
+    let (written, mut faults) = Written::examine(&arguments)?;
+    if !arguments.check {
+        faults = faults.or_stop(&arguments.manifest.display())?;
+    }
+    let Some(written) = written else {
+        return faults.or_stop(&arguments.manifest.display()).map(drop);
+    };
     let start = Start {
-        data: data(&arguments)?,
+        data: written.data(&arguments)?,
         metrics: Arc::new(Metrics::new(arguments.threads())),
         arguments: Arc::new(arguments),
     };
@@ -39,7 +43,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         .build()?;
     runtime.block_on(async {
         if start.arguments.check {
-            start.check(written)
+            start.check(written, faults)
         } else {
             start.serve(written).await
         }
@@ -54,11 +58,13 @@ struct Start {
 }
 
 impl Start {
-    /// Builds everything and leaves.
-    fn check(&self, written: Written) -> Result<()> {
+    /// Builds everything, says all that is wrong with it, and leaves.
+    fn check(&self, written: Written, mut faults: Faults) -> Result<()> {
+        Tls::load(&self.arguments.front)?;
         let (data, metrics) = (self.data.clone(), self.metrics.clone());
-        let address = self.arguments.listen;
-        Assembly::new(self.arguments.clone(), data, address, metrics)?.check(written)?;
+        let assembly = Assembly::new(self.arguments.clone(), data, None, metrics)?;
+        assembly.check(written, &mut faults)?;
+        faults.or_stop(&self.arguments.manifest.display())?;
         tracing::info!("the app is in order");
         Ok(())
     }
@@ -66,11 +72,8 @@ impl Start {
     /// Builds everything and serves until a signal.
     async fn serve(&self, written: Written) -> Result<()> {
         let arguments = &self.arguments;
-        let address = arguments.listen;
-        let listener = TcpListener::bind(address)
-            .await
-            .with_context(|| format!("cannot listen on {address}"))?;
-        let address = listener.local_addr()?;
+        let tls = Tls::load(&arguments.front)?;
+        let listeners = Listeners::bind(&arguments.front)?;
         let _lock = lock(&self.data)?;
         empty(&self.data.join("files"))?;
         let readiness = Readiness::default();
@@ -82,31 +85,31 @@ impl Start {
         let hangups = hangups()?;
 
         let (data, metrics) = (self.data.clone(), self.metrics.clone());
-        let assembly = Assembly::new(arguments.clone(), data, address, metrics)?;
+        let own_address = listeners.own_address();
+        let assembly = Assembly::new(arguments.clone(), data, own_address, metrics)?;
         let sources = written.sources();
         let sites = Arc::new(Sites::new(assembly.site(written)?));
         let observer = Observer::new(&self.metrics, access_log.clone());
-        let threads = arguments.threads();
-        let server = Server::new(sites.clone(), observer, threads, arguments.limits.clone());
+        let server = Server::new(sites.clone(), observer, tls.clone(), arguments);
         let reloader = Reloader {
             arguments: arguments.clone(),
             assembly,
             sites,
             metrics: self.metrics.clone(),
             access_log: access_log.clone(),
+            tls: tls.clone(),
             sources,
         };
         reloader.start(hangups)?;
+        server::raise_descriptors(&arguments.front);
         // Until here a signal simply ends the process: there is nothing to finish.
-        let stop = stop_signal()?;
-        let not_ready = readiness.clone();
-        let stop = async move {
-            stop.await;
-            not_ready.set(false);
-        };
-        tracing::info!("listening on http://{address}");
+        let stop = stop_signal(readiness.clone())?;
+        if let Some(tls) = tls {
+            tokio::spawn(async move { tls.watch().await });
+        }
+        listeners.announce()?;
         readiness.set(true);
-        if !server.serve(listener, stop).await? {
+        if !server.serve(listeners, stop).await? {
             tracing::warn!("some requests were cut off");
         }
         if let (Some(access_log), Some(writer)) = (access_log, writer) {
@@ -116,20 +119,12 @@ impl Start {
         Ok(())
     }
 
-    fn access_log(&self) -> Result<Option<(AccessLog, crate::access_log::Writer)>> {
-        let file = self.arguments.operation.access_log.as_ref();
-        file.map(|file| AccessLog::open(file, Vec::new(), self.metrics.clone()))
-            .transpose()
-    }
-}
-
-/// The data folder.
-fn data(arguments: &Arguments) -> Result<PathBuf> {
-    let manifest = std::path::absolute(&arguments.manifest)?;
-    let beside = || manifest.parent().map(|folder| folder.join(".spin"));
-    match &arguments.data {
-        Some(data) => Ok(std::path::absolute(data)?),
-        None => beside().context("the manifest lies in no folder"),
+    fn access_log(&self) -> Result<Option<(AccessLog, Writer)>> {
+        let Some(file) = &self.arguments.operation.access_log else {
+            return Ok(None);
+        };
+        let trusted = self.arguments.front.trusted_proxies.clone();
+        AccessLog::open(file, trusted, self.metrics.clone()).map(Some)
     }
 }
 
@@ -168,8 +163,8 @@ fn hangups() -> Result<Receiver<()>> {
     Ok(told)
 }
 
-/// Ready when the process is asked to end.
-fn stop_signal() -> Result<impl Future<Output = ()>> {
+/// Ready when the process is asked to end, from when on no request should be sent here.
+fn stop_signal(readiness: Readiness) -> Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {
@@ -177,5 +172,6 @@ fn stop_signal() -> Result<impl Future<Output = ()>> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
+        readiness.set(false);
     })
 }

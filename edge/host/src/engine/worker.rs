@@ -31,6 +31,14 @@ use crate::{
 /// How much later the clock outside an instance is than the one inside, which spares its neighbours.
 const GRACE: Duration = Duration::from_millis(250);
 
+/// The host stops, and with it every instance.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// Says that instances are now stopped because the host is.
+pub fn end() {
+    ENDING.store(true, Relaxed);
+}
+
 /// What comes with a request into an instance.
 pub struct Ticket {
     /// Places among the requests that wait for an answer, of all and of the component; given back when
@@ -238,7 +246,11 @@ impl WorkerState for Worker {
             self.signs.stopped.store(true, Release);
             let id = &*self.shard.component;
             let cause = error.root_cause();
-            tracing::error!(component.id = id, "an instance was stopped: {cause}");
+            if ENDING.load(Relaxed) {
+                tracing::debug!(component.id = id, "an instance ends with the host");
+            } else {
+                tracing::error!(component.id = id, "an instance was stopped: {cause}");
+            }
             tracing::debug!(component.id = id, "how it came to be stopped: {error:?}");
         }
         drop(store);

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub enum Listener {
     /// Without TLS.
     Plain,
+    /// With TLS.
+    Tls,
     /// That of the operators.
     Operators,
 }
@@ -19,7 +21,11 @@ pub struct Open(Listener);
 
 impl Listener {
     /// All kinds and how they are called.
-    pub(super) const ALL: [(Self, &str); 2] = [(Self::Plain, "http"), (Self::Operators, "ops")];
+    pub(super) const ALL: [(Self, &str); 3] = [
+        (Self::Plain, "http"),
+        (Self::Tls, "https"),
+        (Self::Operators, "ops"),
+    ];
 }
 
 #[derive(Default)]
@@ -34,6 +40,19 @@ static COUNTS: [Counts; Listener::ALL.len()] = [const {
         closed: AtomicU64::new(0),
     }
 }; Listener::ALL.len()];
+
+/// Connections that were turned away because their client's network has enough.
+static REFUSED: AtomicU64 = AtomicU64::new(0);
+
+/// A connection was turned away because its client's network has enough.
+pub fn connection_refused() {
+    REFUSED.fetch_add(1, Relaxed);
+}
+
+/// How many were turned away.
+pub(super) fn refused() -> u64 {
+    REFUSED.load(Relaxed)
+}
 
 /// Counts a connection as open for as long as the answer lives.
 pub fn connection_opened(listener: Listener) -> Open {

@@ -92,7 +92,7 @@ impl Page {
             components,
             MetricType::GAUGE,
             "requests_in_flight",
-            "Requests that wait for the head of their answer",
+            "Requests that wait for the head of their component's answer",
             Shard::in_flight,
         );
         let latencies = components.iter().map(|shards| {
@@ -189,6 +189,12 @@ impl Page {
             "connections_open",
             "Open connections, by listener",
             connections::counts().map(|(name, _, open)| (labels(name), open)),
+        );
+        self.add(
+            MetricType::COUNTER,
+            "connections_refused_total",
+            "Connections turned away because their client's network has enough",
+            [(vec![], connections::refused())],
         );
     }
 

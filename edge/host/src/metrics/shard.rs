@@ -25,8 +25,9 @@ pub struct Shard {
     /// The component's id.
     pub component: Arc<str>,
     requests: [[AtomicU64; STATUSES.len()]; METHODS.len()],
-    /// Requests begun; those in flight are not in `requests` yet.
-    begun: AtomicU64,
+    /// Requests that reached the component, and those of them that are over.
+    asked: AtomicU64,
+    answered: AtomicU64,
     /// To the head of the answer.
     pub(super) latency: Histogram<{ REQUEST_BOUNDS_US.len() }>,
     made: AtomicU64,
@@ -89,6 +90,9 @@ pub enum Operation {
     RedisExecute,
     HttpSend,
 }
+
+/// A request that a component works at.
+pub struct Asked(Arc<Shard>);
 
 /// A call that is counted, with its time, when this is dropped.
 pub struct Timed {
@@ -158,7 +162,8 @@ impl Shard {
         Self {
             component,
             requests: array::from_fn(|_| array::from_fn(|_| AtomicU64::new(0))),
-            begun: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
             latency: Histogram::new(&REQUEST_BOUNDS_US),
             made: AtomicU64::new(0),
             reused: AtomicU64::new(0),
@@ -168,9 +173,10 @@ impl Shard {
         }
     }
 
-    /// A request came for the component.
-    pub fn begin(&self) {
-        self.begun.fetch_add(1, Relaxed);
+    /// The component is asked until the answer is dropped.
+    pub fn ask(self: &Arc<Self>) -> Asked {
+        self.asked.fetch_add(1, Relaxed);
+        Asked(self.clone())
     }
 
     /// It was answered so long after it came, or its client left and there is no status.
@@ -216,8 +222,8 @@ impl Shard {
     }
 
     pub(super) fn in_flight(&self) -> u64 {
-        let finished: u64 = self.requests.iter().flatten().map(load).sum();
-        load(&self.begun).saturating_sub(finished)
+        let answered = load(&self.answered);
+        load(&self.asked).saturating_sub(answered)
     }
 
     pub(super) fn instances_made(&self) -> u64 {
@@ -239,6 +245,12 @@ impl Shard {
 
     pub(super) fn sheds(&self, reason: Shed) -> u64 {
         load(&self.shed[reason as usize])
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.0.answered.fetch_add(1, Relaxed);
     }
 }
 

@@ -1,10 +1,14 @@
 //! What is told of each request: its trace, its counters and its line in the access log.
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
-use http::{Request, Response};
-use wasmtime_wasi_http::WasiBody;
+use http::{Request, Uri};
 
+use super::{Reply, Sites};
 use crate::{
     access_log::{self, AccessLog, Entry},
     metrics::{Class, Metrics, Shard},
@@ -22,8 +26,21 @@ pub struct Observer {
 pub(super) struct Observation {
     started: Instant,
     class: Class,
-    shard: Option<Arc<Shard>>,
+    url: Uri,
+    noted: Noted,
     log: Option<(AccessLog, Box<Entry>)>,
+    is_over: bool,
+}
+
+/// Which component a request reached; clones note the same.
+#[derive(Clone, Default)]
+pub(super) struct Noted(Arc<OnceLock<Arc<Shard>>>);
+
+impl Noted {
+    /// This one; the first counts.
+    pub(super) fn set(&self, shard: &Arc<Shard>) {
+        self.0.get_or_init(|| shard.clone());
+    }
 }
 
 impl Observer {
@@ -43,8 +60,10 @@ impl Observer {
         Observation {
             started,
             class: Class::of(request.method()),
-            shard: None,
+            url: request.uri().clone(),
+            noted: Noted::default(),
             log: log.map(|log| (log.clone(), log.begin(request, peer, trace, started))),
+            is_over: false,
         }
     }
 
@@ -52,42 +71,52 @@ impl Observer {
     pub(super) fn end(
         &self,
         mut observation: Observation,
+        sites: &Sites,
         thread: usize,
-        response: Response<WasiBody>,
-    ) -> Response<WasiBody> {
-        let shard = observation.shard.take();
-        let shard = shard.as_ref().or_else(|| {
-            let shard = self.no_component.get(thread);
-            shard.inspect(|shard| shard.begin())
-        });
-        if let Some(shard) = shard {
+        reply: Reply,
+    ) -> Reply {
+        observation.is_over = true;
+        let component = observation.component(sites, thread);
+        if let Some(shard) = component.as_ref().or(self.no_component.get(thread)) {
             let time = observation.started.elapsed();
-            shard.finish(observation.class, Some(response.status()), time);
+            shard.finish(observation.class, Some(reply.status()), time);
         }
         match observation.log.take() {
-            Some((log, entry)) => access_log::record(log, entry, response),
-            None => response,
+            Some((log, mut entry)) => {
+                entry.component(component);
+                access_log::record(log, entry, reply)
+            }
+            None => reply,
         }
     }
 }
 
 impl Observation {
-    /// The request is for the component that is counted here.
-    pub(super) fn component(&mut self, shard: &Arc<Shard>) {
-        shard.begin();
-        self.shard = Some(shard.clone());
-        if let Some((_, entry)) = &mut self.log {
-            entry.component(shard.clone());
+    /// Where it is noted which component the request reaches.
+    pub(super) fn noted(&self) -> &Noted {
+        &self.noted
+    }
+
+    /// The component that was asked, or would have been if the answer had not been there already.
+    fn component(&self, sites: &Sites, thread: usize) -> Option<Arc<Shard>> {
+        if let Some(shard) = self.noted.0.get() {
+            return Some(shard.clone());
         }
+        sites.current().shard(thread, self.url.path()).cloned()
     }
 }
 
 impl Drop for Observation {
     fn drop(&mut self) {
-        if let Some(shard) = self.shard.take() {
+        if self.is_over {
+            return;
+        }
+        let component = self.noted.0.get();
+        if let Some(shard) = component {
             shard.finish(self.class, None, self.started.elapsed());
         }
-        if let Some((log, entry)) = self.log.take() {
+        if let Some((log, mut entry)) = self.log.take() {
+            entry.component(component.cloned());
             log.end(entry);
         }
     }

@@ -66,6 +66,13 @@ impl App {
         self
     }
 
+    /// With this runtime configuration.
+    pub fn runtime_config(self, text: &str) -> Self {
+        let file = self.folder.join("runtime.toml");
+        fs::write(&file, text).unwrap();
+        self.arguments(&["--runtime-config", file.to_str().unwrap()])
+    }
+
     /// With this environment variable.
     pub fn environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.into(), value.into()));
@@ -87,10 +94,8 @@ impl App {
                 process.try_wait().unwrap().is_none(),
                 "the host ended: {text}"
             );
-            let line = text
-                .lines()
-                .find_map(|line| line.split_once("listening on http://"));
-            listening = line.map(|(_, address)| address.trim().parse().unwrap());
+            // Addresses without TLS are named first.
+            listening = listening_on("http://", &text).or(listening_on("https://", &text));
             listening.is_some()
         });
         Host {
@@ -113,11 +118,13 @@ impl App {
     fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_doorbuster-edge"));
         command
+            .current_dir(&self.folder)
             .arg("--manifest")
             .arg(self.folder.join("spin.toml"))
             .arg("--data")
             .arg(self.folder.join("data"));
-        if !self.arguments.iter().any(|argument| argument == "--listen") {
+        let listens = |argument: &String| argument.starts_with("--listen");
+        if !self.arguments.iter().any(listens) {
             command.args(["--listen", "127.0.0.1:0"]);
         }
         let environment = self.environment.iter().map(|(name, value)| (name, value));
@@ -162,6 +169,16 @@ impl Host {
         fs::read_to_string(&self.log).unwrap()
     }
 
+    /// Where the host speaks TLS.
+    pub fn tls_address(&self) -> SocketAddr {
+        let mut listening = None;
+        wait_for("the host to listen with TLS", || {
+            listening = listening_on("https://", &self.log());
+            listening.is_some()
+        });
+        listening.unwrap()
+    }
+
     /// Asks the host to end.
     pub fn terminate(&self) {
         self.signal("-TERM");
@@ -172,7 +189,8 @@ impl Host {
         self.signal("-HUP");
     }
 
-    fn signal(&self, signal: &str) {
+    /// Sends a signal, named as `kill` wants it.
+    pub fn signal(&self, signal: &str) {
         let id = self.process.id().to_string();
         let sent = Command::new("kill").args([signal, &id]).status();
         assert!(sent.unwrap().success());
@@ -233,6 +251,13 @@ impl Drop for Host {
         drop(self.process.kill());
         drop(self.process.wait());
     }
+}
+
+/// The first address that the log names with this scheme.
+fn listening_on(scheme: &str, log: &str) -> Option<SocketAddr> {
+    let begin = format!("listening on {scheme}");
+    let (_, address) = log.lines().find_map(|line| line.split_once(&begin))?;
+    address.trim().parse().ok()
 }
 
 /// Polls until `condition` holds.

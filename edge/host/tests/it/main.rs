@@ -9,6 +9,9 @@
 mod app;
 mod client;
 mod component;
+mod conformance;
+mod connections;
+mod h2;
 mod isolation;
 mod kept;
 mod limits;
@@ -16,4 +19,7 @@ mod metrics;
 mod outbound;
 mod reload;
 mod serving;
+mod slow;
+mod smuggling;
 mod starting;
+mod tls;
