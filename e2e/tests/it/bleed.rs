@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 const USERS: u32 = 24;
 const ROUNDS: usize = 8;
 /// One instance of each of the three components, for all that comes.
-const FLAGS: [&str; 8] = [
+const FLAGS: [&str; 10] = [
+    "--threads",
+    "1",
     "--max-instances",
     "3",
     "--max-requests-per-instance",

@@ -16,6 +16,11 @@ fn age_seconds(answer: &Response) -> u64 {
     age.to_str().unwrap().parse().unwrap()
 }
 
+/// The same page under an address that nobody has asked for, so that its component answers.
+fn anew(path: &str, number: u64) -> String {
+    format!("{path}?look={number}")
+}
+
 /// The sum of all series of a counter whose labels hold this text.
 fn count(metrics: &str, name: &str, label: &str) -> u64 {
     let lines = metrics.lines().filter(|line| line.starts_with(name));
@@ -51,7 +56,7 @@ async fn what_is_shown_is_young_costs_the_origin_little_and_is_counted() {
     let (began, mut looks) = (Instant::now(), 0);
     while began.elapsed() < Duration::from_secs(5) {
         for path in [&page, &json] {
-            let age = age_seconds(&look(&client, &shop, path).await);
+            let age = age_seconds(&look(&client, &shop, &anew(path, looks)).await);
             // A second is promised; the rest is for a machine that stands still.
             assert!(age <= 10, "{age} s old");
             looks += 1;
@@ -60,7 +65,7 @@ async fn what_is_shown_is_young_costs_the_origin_little_and_is_counted() {
     let seconds = began.elapsed().as_secs_f64();
     let mut after = String::new();
     eventually("the counts at the origin", async || {
-        look(&client, &shop, &page).await;
+        look(&client, &shop, &anew(&page, looks)).await;
         looks += 1;
         after = shop.metrics().await;
         (all_reads(&after) - all_reads(&before)) * 10 >= looks * 9
@@ -80,7 +85,22 @@ async fn what_is_shown_is_young_costs_the_origin_little_and_is_counted() {
     assert!(level("none") == 0, "nobody is sent away");
     assert!(rate < 20.0, "ten times what is promised");
 
-    // Not a change is seen later than a second after the origin has it.
+    // The cache in front of the components answers most of it before they are asked.
+    let (began, mut looks, mut hits) = (Instant::now(), 0, 0);
+    while began.elapsed() < Duration::from_secs(3) {
+        for path in [&page, &json] {
+            let answer = look(&client, &shop, path).await;
+            let age = age_seconds(&answer);
+            assert!(age <= 10, "{age} s old");
+            let status = answer.headers()["cache-status"].to_str().unwrap();
+            hits += u64::from(status.starts_with("doorbuster-edge; hit"));
+            looks += 1;
+        }
+    }
+    println!("{hits} of {looks} looks were answered by the cache");
+    assert!(hits * 2 > looks, "most looks are hits");
+
+    // Not a change is seen later than three seconds after the origin has it.
     let seen = async |state: &str| {
         let began = Instant::now();
         eventually(state, async || {
@@ -95,7 +115,10 @@ async fn what_is_shown_is_young_costs_the_origin_little_and_is_counted() {
         shop.doorbuster(&["sale", command, &sale]);
         let took = seen(state).await;
         println!("{state}: seen {took:.2?} after the command");
-        assert!(took < Duration::from_secs(10), "ten times what is promised");
+        assert!(
+            took < Duration::from_secs(10),
+            "three times what is promised"
+        );
     }
 }
 

@@ -20,10 +20,10 @@ use std::{
 
 use anyhow::{Context, Result};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
+use ipnet::IpNet;
 use kernel::client_address::client_address;
 
 use crate::{
-    cli::Networks,
     metrics::{Metrics, Shard},
     trace::TraceId,
 };
@@ -38,7 +38,7 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 #[derive(Clone)]
 pub struct AccessLog {
     lines: SyncSender<Message>,
-    trusted: Arc<Networks>,
+    trusted: Arc<[IpNet]>,
     metrics: Arc<Metrics>,
 }
 
@@ -71,7 +71,7 @@ pub struct Writer(JoinHandle<()>);
 impl AccessLog {
     /// Opens the file, `-` for stdout, and starts its writer. Proxies in `trusted` are believed who
     /// their client is.
-    pub fn open(file: &Path, trusted: Networks, metrics: Arc<Metrics>) -> Result<(Self, Writer)> {
+    pub fn open(file: &Path, trusted: Vec<IpNet>, metrics: Arc<Metrics>) -> Result<(Self, Writer)> {
         let mut out = writer::Out::open(file)
             .with_context(|| format!("cannot write the access log {}", file.display()))?;
         let (lines, waiting) = sync_channel(WAITING_MAX);
@@ -135,7 +135,7 @@ impl AccessLog {
 
     fn client(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
         let ip = peer.ip().to_canonical();
-        if !self.trusted.contain(ip) {
+        if !self.trusted.iter().any(|network| network.contains(&ip)) {
             return ip;
         }
         let forwarded = headers.get_all(FORWARDED_FOR).iter();
@@ -143,7 +143,7 @@ impl AccessLog {
         let forwarded: Vec<&str> = forwarded
             .map(|value| value.to_str().unwrap_or("?"))
             .collect();
-        client_address(&[&ip.to_string()], &forwarded, self.trusted.as_slice()).unwrap_or(ip)
+        client_address(&[&ip.to_string()], &forwarded, &self.trusted).unwrap_or(ip)
     }
 }
 
@@ -154,9 +154,9 @@ impl Entry {
         self.cache = response.headers().get("cache-status").cloned();
     }
 
-    /// Which component it was for, if any.
-    pub fn component(&mut self, shard: Option<Arc<Shard>>) {
-        self.component = shard;
+    /// Which component it was for.
+    pub fn component(&mut self, shard: Arc<Shard>) {
+        self.component = Some(shard);
     }
 }
 

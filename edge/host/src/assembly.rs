@@ -17,7 +17,7 @@ use anyhow::{Result, anyhow, bail};
 
 use crate::{
     app::{App, Component},
-    cli::{Arguments, ComponentLimits},
+    cli::{Arguments, ComponentLimits, Limits},
     engine::{Generation, Runtime},
     faults::Faults,
     files::{self, Staged},
@@ -26,7 +26,7 @@ use crate::{
     metrics::Metrics,
     outbound_http::Client,
     redis::Places,
-    runtime_config::{KeyValueStore, OutboundHttp, OutboundRedis, RuntimeConfig},
+    runtime_config::{KeyValueStore, OutboundHttp, RuntimeConfig},
     server::Site,
     variables::Providers,
 };
@@ -34,66 +34,57 @@ use crate::{
 /// The label that every app has without a runtime configuration.
 const DEFAULT_STORE: &str = "default";
 
-/// What the files say, checked.
+/// What the files say, and all that is wrong with it.
 pub struct Written {
     app: App,
     config: RuntimeConfig,
-}
-
-/// What connects components to others, and what it was made for.
-#[derive(Clone)]
-struct Outbound {
-    client: Client,
-    places: Places,
-    config: (OutboundHttp, OutboundRedis),
+    faults: Faults,
 }
 
 /// What all states of the app share: engine, stores and counters.
 pub struct Assembly {
     arguments: Arc<Arguments>,
     data: PathBuf,
+    /// Where it listens without TLS, if it does.
     own_address: Option<SocketAddr>,
     runtime: Runtime,
     metrics: Arc<Metrics>,
-    /// Every store in a file that was ever opened, by its file: none can be opened twice.
-    opened: Mutex<BTreeMap<PathBuf, Store>>,
-    /// What connects components to others: a reload goes on with it if its configuration is the same.
-    outbound: Mutex<Option<Outbound>>,
+    /// Every store that was ever opened: a file cannot be opened twice.
+    opened: Mutex<BTreeMap<KeyValueStore, Store>>,
+    /// The client, and whether and how many connections it keeps: a reload goes on with those there
+    /// are.
+    client: Mutex<Option<(Connections, Client)>>,
     /// Sites that were begun.
     number: AtomicU64,
 }
 
+/// Whether connections of the HTTP client are kept, and how many there may be.
+type Connections = (bool, Option<usize>);
+
 impl Written {
-    /// Reads the manifest and the runtime configuration, and checks them with the limits. With faults
-    /// there is only as much of the app as it takes to look for more of them.
-    pub fn examine(arguments: &Arguments) -> Result<(Option<Self>, Faults)> {
+    /// Reads the manifest and the runtime configuration, and checks them with the limits.
+    pub fn read(arguments: &Arguments) -> Result<Self> {
         let config = RuntimeConfig::load(arguments.runtime_config.as_deref())?;
         let mut labels: BTreeSet<String> = config.key_value_stores.keys().cloned().collect();
         labels.insert(DEFAULT_STORE.into());
         let providers = Providers::new(config.variables_providers());
+        let name = arguments.manifest.display();
         let (app, mut faults) = App::examine(&arguments.manifest, &providers, &labels)?;
-        if let Some(app) = &app {
-            check_limits(arguments, app, &mut faults);
-        }
-        Ok((app.map(|app| Self { app, config }), faults))
+        let Some(app) = app else {
+            faults.or_stop(&name)?;
+            bail!("{name}: there is no app");
+        };
+        check_limits(arguments, &app, &mut faults);
+        Ok(Self {
+            app,
+            config,
+            faults,
+        })
     }
 
-    /// Reads them, or says all that is wrong with them.
-    pub fn read(arguments: &Arguments) -> Result<Self> {
-        let (written, faults) = Self::examine(arguments)?;
-        let manifest = arguments.manifest.display();
-        faults.or_stop(&manifest)?;
-        written.ok_or_else(|| anyhow!("{manifest}: there is no app"))
-    }
-
-    /// The data folder.
-    pub fn data(&self, arguments: &Arguments) -> Result<PathBuf> {
-        Ok(
-            match arguments.data.as_ref().or(self.config.state_dir.as_ref()) {
-                Some(data) => std::path::absolute(data)?,
-                None => self.app.root.join(".spin"),
-            },
-        )
+    /// The folder for data that the runtime configuration names.
+    pub fn state_dir(&self) -> Option<&Path> {
+        self.config.state_dir.as_deref()
     }
 
     /// The components' sources.
@@ -110,12 +101,13 @@ fn check_limits(arguments: &Arguments, app: &App, faults: &mut Faults) {
     let (limits, threads) = (&arguments.limits, arguments.threads());
     for flag in &limits.component_limits {
         let id = &flag.id;
-        let of_it = ComponentLimits::of(id, limits);
         if !app.components.iter().any(|component| component.id == *id) {
             faults.add(format!(
                 "--component-limit: the app has no component `{id}`"
             ));
-        } else if of_it.max_instances.is_some_and(|count| count < threads) {
+        }
+        let of_it = ComponentLimits::of(id, limits, &limits.component_limits);
+        if of_it.max_instances.is_some_and(|count| count < threads) {
             faults.add(format!(
                 "--component-limit {id}.max-instances must be {threads} or more: each of the {threads} \
                  threads needs one; --threads makes them fewer"
@@ -141,64 +133,75 @@ impl Assembly {
             runtime,
             metrics,
             opened: Mutex::default(),
-            outbound: Mutex::default(),
+            client: Mutex::default(),
             number: AtomicU64::new(0),
         })
     }
 
-    /// Makes a site and throws it away, noting all that is wrong. Another host may be running on the same
-    /// data: no store is opened and no file of its components touched.
-    pub fn check(&self, written: Written, faults: &mut Faults) -> Result<()> {
+    /// Makes a site, says all that is wrong with it, and throws it away. Another host may be running on
+    /// the same data: no store is opened and no file of its components touched.
+    pub fn check(&self, written: Written) -> Result<()> {
         let folder = self.data.join(format!("check-{}", std::process::id()));
-        self.assemble(written, &folder, &Stores::default(), faults)
+        self.assemble(written, &folder, &Stores::default())
             .map(drop)
     }
 
     /// Compiles the components of the app and gives each what the manifest grants it.
-    pub fn site(&self, written: Written) -> Result<Site> {
+    pub fn site(&self, mut written: Written) -> Result<Site> {
+        let faults = std::mem::take(&mut written.faults);
+        faults.or_stop(&self.arguments.manifest.display())?;
         let stores = self.open_stores(&written)?;
         let number = self.number.fetch_add(1, Relaxed);
         let folder = self.data.join("files").join(number.to_string());
-        let mut faults = Faults::default();
-        let site = self.assemble(written, &folder, &stores, &mut faults)?;
-        faults.into_result()?;
-        Ok(site)
+        self.assemble(written, &folder, &stores)
     }
 
-    /// The files of components go below `files`. With faults the answer lacks components and must not be
-    /// served.
-    fn assemble(
-        &self,
-        written: Written,
-        files: &Path,
-        stores: &Stores,
-        faults: &mut Faults,
-    ) -> Result<Site> {
-        let Written { app, config } = written;
-        let outbound = self.outbound(&config)?;
+    /// The files of components go below `files`.
+    fn assemble(&self, written: Written, files: &Path, stores: &Stores) -> Result<Site> {
+        let Written {
+            app,
+            config,
+            mut faults,
+        } = written;
+        let client = self.client(&config.outbound_http)?;
+        let places = Places::new(config.outbound_redis.max_connections);
         let generation = Arc::new(Generation::default());
+        let limits = self.limits(&config);
         let mut components = Vec::new();
         for component in app.components {
-            let (id, source) = (component.id.clone(), component.source.clone());
-            let staged = stage(&app.root, &component, files);
-            let staged =
-                faults.take(staged.map_err(|error| format!("component `{id}`: {error:#}")));
-            // That a file is missing is a fault already.
+            let id = component.id.clone();
+            let source = component.source.clone();
+            let staged = Staged::new(files.join(&*id));
+            let has_files = files::stage(
+                &app.root,
+                &component.files,
+                &component.exclude_files,
+                staged.folder(),
+            )
+            .map_err(|error| format!("component `{id}`: {error:#}"));
+            let has_files = faults.take(has_files) == Some(true);
+            // That it is missing is a fault already.
             if !source.is_file() {
                 continue;
             }
-            let mut limits = ComponentLimits::of(&id, &self.arguments.limits);
-            limits.max_memory_mib = config.max_memory_mib(limits.max_memory_mib);
+            let limits = ComponentLimits::of(&id, &limits, &limits.component_limits);
             let compiled = self.runtime.compile(&id, &source, &limits);
-            let compiled = faults.take(compiled.map_err(|error| format!("{error:#}")));
-            let (Some(compiled), Some(staged)) = (compiled, staged) else {
+            let compiled = compiled.map_err(|error| format!("{error:#}"));
+            let Some(compiled) = faults.take(compiled) else {
                 continue;
             };
-            let grants = grant(component, staged, stores, &outbound);
+            let mut grants = grant(
+                component,
+                has_files.then_some(staged),
+                stores,
+                client.clone(),
+            );
+            grants.redis = places.clone();
             let shards = self.metrics.component(&id);
             components.push(compiled.factories(grants, limits, &generation, &shards));
             tracing::info!(component.id = &*id, "loaded {}", source.display());
         }
+        faults.or_stop(&self.arguments.manifest.display())?;
         tracing::info!(
             app.name = app.name,
             "the app has {} components",
@@ -214,60 +217,43 @@ impl Assembly {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         let mut stores = BTreeMap::new();
         for label in labels {
-            let own = KeyValueStore::Spin {
-                path: self.data.join("key-value.redb"),
-            };
-            let config = match written.config.key_value_stores.get(label) {
-                Some(config) => config,
-                None if label == DEFAULT_STORE => &own,
+            let wanted = match written.config.key_value_stores.get(label) {
+                Some(store) => store.clone(),
+                None if label == DEFAULT_STORE => KeyValueStore::Spin {
+                    path: self.data.join("key-value.redb"),
+                },
                 None => bail!("the key-value store `{label}` is not in the runtime configuration"),
             };
-            let store = match config {
-                KeyValueStore::Spin { path } => match opened.get(path) {
-                    Some(store) => store.clone(),
-                    None => opened
-                        .entry(path.clone())
-                        .insert_entry(Store::open(config)?)
-                        .get()
-                        .clone(),
-                },
-                KeyValueStore::Redis { .. } => Store::open(config)?,
+            let store = match opened.get(&wanted) {
+                Some(store) => store.clone(),
+                None => Store::open(&wanted)?,
             };
+            opened.insert(wanted, store.clone());
             stores.insert(label.clone(), store);
         }
         Ok(Arc::new(stores))
     }
 
-    fn outbound(&self, config: &RuntimeConfig) -> Result<Outbound> {
-        let config = (config.outbound_http.clone(), config.outbound_redis.clone());
-        let mut kept = self.outbound.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(same) = kept.as_ref().filter(|kept| kept.config == config) {
-            return Ok(same.clone());
+    fn client(&self, config: &OutboundHttp) -> Result<Client> {
+        let wanted = (config.connection_pooling, config.max_connections());
+        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, client)) = client.as_ref().filter(|(kept, _)| *kept == wanted) {
+            return Ok(client.clone());
         }
-        let made = Outbound {
-            client: Client::new(&self.arguments.limits, &config.0, self.own_address)?,
-            places: Places::new(config.1.max_connections),
-            config,
-        };
-        *kept = Some(made.clone());
+        let made = Client::new(&self.arguments.limits, config, self.own_address)?;
+        *client = Some((wanted, made.clone()));
         Ok(made)
+    }
+
+    /// Those of the command line, and of the runtime configuration where it is stricter.
+    fn limits(&self, config: &RuntimeConfig) -> Limits {
+        let mut limits = self.arguments.limits.clone();
+        limits.max_memory_mib = config.max_memory_mib(limits.max_memory_mib);
+        limits
     }
 }
 
-/// Copies the files of a component to a folder below `files`, if it has any.
-fn stage(root: &Path, component: &Component, files: &Path) -> Result<Option<Staged>> {
-    let staged = Staged::new(files.join(&*component.id));
-    let (wanted, exclude) = (&component.files, &component.exclude_files);
-    let has_files = files::stage(root, wanted, exclude, staged.folder())?;
-    Ok(has_files.then_some(staged))
-}
-
-fn grant(
-    component: Component,
-    files: Option<Staged>,
-    stores: &Stores,
-    outbound: &Outbound,
-) -> Grants {
+fn grant(component: Component, files: Option<Staged>, stores: &Stores, client: Client) -> Grants {
     let granted = stores
         .iter()
         .filter(|(label, _)| component.stores.contains(*label));
@@ -280,7 +266,7 @@ fn grant(
             .map(|(label, store)| (label.clone(), store.clone()))
             .collect(),
         hosts: component.hosts,
-        client: outbound.client.clone(),
-        redis: outbound.places.clone(),
+        client,
+        redis: Places::default(),
     }
 }

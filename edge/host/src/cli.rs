@@ -81,6 +81,10 @@ pub struct Limits {
     /// Linear memory of an instance, in MiB
     #[arg(long, value_name = "MIB", default_value = "64", value_parser = positive())]
     pub max_memory_mib: usize,
+    /// Answers kept for others, in MiB of memory; one is kept up to 1 MiB or an eighth of this. 0
+    /// switches the cache off
+    #[arg(long, value_name = "MIB", default_value = "64", value_parser = zero_or_more())]
+    pub cache_mib: usize,
     /// From a request to the head of its answer, and for computing without a pause; past it the
     /// answer is 500 and a busy instance is stopped
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
@@ -111,6 +115,14 @@ fn positive() -> impl clap::builder::TypedValueParser<Value = usize> {
     use clap::builder::{RangedU64ValueParser, TypedValueParser};
     RangedU64ValueParser::<u32>::new()
         .range(1..=1_000_000)
+        .map(|count| count as usize)
+}
+
+/// Here zero does switch a part of the host off.
+fn zero_or_more() -> impl clap::builder::TypedValueParser<Value = usize> {
+    use clap::builder::{RangedU64ValueParser, TypedValueParser};
+    RangedU64ValueParser::<u32>::new()
+        .range(0..=1_000_000)
         .map(|count| count as usize)
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A stand-in for Spin: it refuses by name what it does not support and offers nothing that Spin
 //! lacks, so that an app which runs here runs there. In the order of a request: `server` accepts it,
-//! `routes` finds its component, `engine` has an instance handle it, and the instance reaches out
+//! `cache` answers what it holds, `routes` finds its component, `engine` has an instance handle it, and the instance reaches out
 //! through `key_value`, `redis`, `outbound_http` and the variables in `guest`.
 
 mod access_log;
@@ -10,6 +10,7 @@ mod app;
 mod assembly;
 mod bindings;
 mod body;
+mod cache;
 mod cli;
 mod engine;
 mod faults;

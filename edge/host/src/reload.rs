@@ -39,7 +39,7 @@ pub struct Reloader {
     pub metrics: Arc<Metrics>,
     /// What is opened anew on SIGHUP.
     pub access_log: Option<AccessLog>,
-    /// The certificates, which are read again on SIGHUP.
+    /// What reads its certificate again on SIGHUP.
     pub tls: Option<Arc<Tls>>,
     /// The components' sources, as the app that serves has them.
     pub sources: Vec<PathBuf>,
@@ -69,8 +69,11 @@ impl Reloader {
                 Err(RecvTimeoutError::Timeout) => false,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            if is_told {
-                self.reopen();
+            if is_told && let Some(log) = &self.access_log {
+                log.reopen();
+            }
+            if is_told && let Some(tls) = &self.tls {
+                tls.reload();
             }
             // Twice the same: nobody is writing.
             if is_told || (now != loaded && now == before) {
@@ -79,16 +82,6 @@ impl Reloader {
                 loaded.clone_from(&now);
             }
             before = now;
-        }
-    }
-
-    /// What a SIGHUP renews besides the app.
-    fn reopen(&self) {
-        if let Some(log) = &self.access_log {
-            log.reopen();
-        }
-        if let Some(tls) = &self.tls {
-            tls.reload();
         }
     }
 

@@ -113,7 +113,7 @@ impl fmt::Debug for Secrets {
 }
 
 /// `[outbound_http]`.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct OutboundHttp {
     /// Whether connections to other servers are kept for the next request.
     #[serde(default = "pooled")]
@@ -148,7 +148,7 @@ fn pooled() -> bool {
 }
 
 /// `[outbound_redis]`.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct OutboundRedis {
     /// Connections that components hold open; more have to wait. None is no limit.
     pub max_connections: Option<usize>,

@@ -32,11 +32,12 @@ use wasmtime_wasi_http::{WasiBody, handler::ProxyHandler};
 
 use self::{
     attempt::{Failure, attempt},
-    observer::Noted,
+    observer::Call,
 };
 use crate::{
     body,
-    cli::{Arguments, Front, Limits},
+    cache::Cache,
+    cli::{Front, Limits},
     engine::{Factory, Ticket},
     metrics::Shed,
     routes::{Destination, WELL_KNOWN},
@@ -48,6 +49,7 @@ const OVERLOADED: &str =
 /// An app that answers requests.
 pub struct Server {
     sites: Arc<Sites>,
+    cache: Option<Arc<Cache>>,
     observer: Observer,
     threads: usize,
     /// Requests that may wait for an answer at once.
@@ -68,21 +70,23 @@ struct Peer {
 }
 
 impl Server {
-    /// A server of this app, as the command line says.
+    /// A server of this app on so many threads.
     pub fn new(
         sites: Arc<Sites>,
         observer: Observer,
+        threads: usize,
+        limits: Limits,
+        front: Front,
         tls: Option<Arc<Tls>>,
-        arguments: &Arguments,
     ) -> Self {
-        let limits = arguments.limits.clone();
         Self {
+            cache: sites.cache(),
             sites,
             observer,
-            threads: arguments.threads(),
+            threads,
             requests: Arc::new(Semaphore::new(limits.max_requests)),
             limits,
-            front: arguments.front.clone(),
+            front,
             tls,
         }
     }
@@ -90,50 +94,66 @@ impl Server {
     /// Takes a request off a connection, or refuses it and has the connection closed; whatever goes
     /// wrong is an answer too. `is_ambiguous` if its head can be read in two ways.
     async fn take(
-        &self,
+        self: Arc<Self>,
         thread: usize,
         mut request: Request<Incoming>,
         peer: Peer,
         is_ambiguous: bool,
     ) -> Reply {
         let observation = self.observer.begin(&mut request, peer.address);
-        let reply = if let Some(code) = checks::refusal(&request, is_ambiguous) {
-            checks::closing(request.version(), status(code))
-        } else {
-            if request.version() == Version::HTTP_2 {
-                checks::join_cookies(request.headers_mut());
-            }
-            self.answer(thread, request, peer, observation.noted())
-                .await
+        let reply = match checks::refusal(&request, is_ambiguous) {
+            Some(code) => checks::closing(request.version(), status(code)),
+            None => self.clone().answer(thread, request, peer).await,
         };
-        self.observer.end(observation, &self.sites, thread, reply)
+        self.observer.end(observation, thread, reply)
     }
 
-    /// Answers one request on this thread; which component that was goes into `noted`.
+    /// Answers one request on this thread.
     async fn answer(
-        &self,
+        self: Arc<Self>,
         thread: usize,
         mut request: Request<Incoming>,
         peer: Peer,
-        noted: &Noted,
     ) -> Reply {
+        if request.version() == Version::HTTP_2 {
+            checks::join_cookies(request.headers_mut());
+        }
+        if let Some(name) = request.uri().path().strip_prefix(WELL_KNOWN) {
+            return match name {
+                "health" => Response::new(body::full("OK")),
+                "info" => self.sites.current().routes.info().map(body::full),
+                _ => status(StatusCode::NOT_FOUND),
+            };
+        }
+        let (head, incoming) = request.into_parts();
+        let (body, fault) = upload::within(self.front.body_timeout, incoming);
+        let mut request = Request::from_parts(head, body);
+        if fault.is_possible() {
+            request.extensions_mut().insert(fault);
+        }
+        let components = Components {
+            server: self,
+            thread,
+            peer,
+        };
+        match &components.server.cache {
+            Some(cache) => cache.answer(&components, request).await,
+            None => components.ask(request).await,
+        }
+    }
+
+    /// Has the component of a request answer it on this thread.
+    async fn ask(&self, thread: usize, mut request: Request<WasiBody>, peer: Peer) -> Reply {
         let path = request.uri().path().to_owned();
+        let Some(url) = absolute(&request, peer.is_tls) else {
+            return checks::closing(request.version(), status(StatusCode::BAD_REQUEST));
+        };
         // Of the app only the handler is kept, which is of this thread alone, so that no thread waits for
         // another to count who uses the app.
         let handler = {
             let site = self.sites.current();
-            if let Some(name) = path.strip_prefix(WELL_KNOWN) {
-                return match name {
-                    "health" => Response::new(body::full("OK")),
-                    "info" => site.routes.info().map(body::full),
-                    _ => status(StatusCode::NOT_FOUND),
-                };
-            }
             let Some(found) = site.routes.find(&path) else {
                 return status(StatusCode::NOT_FOUND);
-            };
-            let Some(url) = absolute(&request, peer.is_tls) else {
-                return checks::closing(request.version(), status(StatusCode::BAD_REQUEST));
             };
             let component = match found.destination() {
                 Destination::Component(number) => *number,
@@ -151,25 +171,28 @@ impl Server {
             };
             handler.clone()
         };
-        let shard = handler.state().shard();
-        let _asked = shard.ask();
-        noted.set(shard);
-        match self.permits(handler.state()) {
+        let call = Call::begin(handler.state().shard(), request.method());
+        let reply = match self.permits(handler.state()) {
             Ok(permits) => self.handle(&handler, permits, request, &path).await,
             Err(reason) => {
-                shard.shed(reason);
+                handler.state().shard().shed(reason);
                 tracing::debug!(url.path = path, "shed a request: too many at once");
                 overloaded()
             }
-        }
+        };
+        call.end(reply)
     }
 
     /// Places for a request among those of the component and of all.
     fn permits(&self, factory: &Factory) -> Result<[Option<OwnedSemaphorePermit>; 2], Shed> {
-        let own = factory
-            .requests()
-            .map(|own| own.clone().try_acquire_owned());
-        let own = own.transpose().map_err(|_| Shed::ComponentRequests)?;
+        let own = match factory.requests() {
+            Some(own) => Some(
+                own.clone()
+                    .try_acquire_owned()
+                    .map_err(|_| Shed::ComponentRequests)?,
+            ),
+            None => None,
+        };
         let all = self.requests.clone().try_acquire_owned();
         Ok([own, Some(all.map_err(|_| Shed::Requests)?)])
     }
@@ -178,15 +201,14 @@ impl Server {
         &self,
         handler: &ProxyHandler<Factory>,
         permits: [Option<OwnedSemaphorePermit>; 2],
-        request: Request<Incoming>,
+        mut request: Request<WasiBody>,
         path: &str,
     ) -> Response<WasiBody> {
         let (id, limits) = (handler.state().id(), handler.state().limits());
         let method = request.method().clone();
         let version = request.version();
-        let (head, incoming) = request.into_parts();
-        let (body, fault) = upload::within(self.front.body_timeout, incoming);
-        let request = Request::from_parts(head, body);
+        let fault = request.extensions_mut().remove::<upload::Fault>();
+        let fault = fault.unwrap_or_default();
         let (ticket, fate) = Ticket::new(permits);
         let attempt = attempt(&self.sites, handler, ticket, request);
         // The instance's own clock comes first; this one is for requests that never reached one.
@@ -203,7 +225,9 @@ impl Server {
                 );
                 overloaded()
             }
-            Ok(Err(_)) if let Some(code) = fault.code() => checks::closing(version, status(code)),
+            Ok(Err(Failure::Failed(_))) if let Some(code) = fault.code() => {
+                checks::closing(version, status(code))
+            }
             Ok(Err(Failure::Failed(error))) => {
                 tracing::error!(
                     component.id = id,
@@ -224,9 +248,29 @@ impl Server {
     }
 }
 
+/// The components, as the requests of one connection reach them.
+#[derive(Clone)]
+pub struct Components {
+    server: Arc<Server>,
+    thread: usize,
+    peer: Peer,
+}
+
+impl Components {
+    /// Has one answer a request; whatever goes wrong is an answer too.
+    pub async fn ask(&self, request: Request<WasiBody>) -> Response<WasiBody> {
+        self.server.ask(self.thread, request, self.peer).await
+    }
+
+    /// Whether the connection is one over TLS.
+    pub fn is_tls(&self) -> bool {
+        self.peer.is_tls
+    }
+}
+
 /// The request's URL with scheme and authority: that of the `Host` header, which must agree with the
 /// request line if both name one and names nobody who logs in.
-fn absolute(request: &Request<Incoming>, is_tls: bool) -> Option<Uri> {
+fn absolute(request: &Request<WasiBody>, is_tls: bool) -> Option<Uri> {
     let mut parts = request.uri().clone().into_parts();
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let named = match (hosts.next(), hosts.next()) {

@@ -13,10 +13,10 @@ use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    access_log::{AccessLog, Writer},
+    access_log::AccessLog,
     assembly::{Assembly, Written},
+    cache::Cache,
     cli::Arguments,
-    faults::Faults,
     metrics::Metrics,
     ops::{self, Readiness},
     reload::Reloader,
@@ -26,15 +26,9 @@ use crate::{
 /// Runs the app until a signal ends it, or only checks it.
 pub fn run(arguments: Arguments) -> Result<()> {
     // Before anything is made: most faults are found here.
-    let (written, mut faults) = Written::examine(&arguments)?;
-    if !arguments.check {
-        faults = faults.or_stop(&arguments.manifest.display())?;
-    }
-    let Some(written) = written else {
-        return faults.or_stop(&arguments.manifest.display()).map(drop);
-    };
+    let written = Written::read(&arguments)?;
     let start = Start {
-        data: written.data(&arguments)?,
+        data: data(&arguments, &written)?,
         metrics: Arc::new(Metrics::new(arguments.threads())),
         arguments: Arc::new(arguments),
     };
@@ -43,7 +37,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         .build()?;
     runtime.block_on(async {
         if start.arguments.check {
-            start.check(written, faults)
+            start.check(written)
         } else {
             start.serve(written).await
         }
@@ -58,13 +52,11 @@ struct Start {
 }
 
 impl Start {
-    /// Builds everything, says all that is wrong with it, and leaves.
-    fn check(&self, written: Written, mut faults: Faults) -> Result<()> {
-        Tls::load(&self.arguments.front)?;
+    /// Builds everything and leaves.
+    fn check(&self, written: Written) -> Result<()> {
         let (data, metrics) = (self.data.clone(), self.metrics.clone());
-        let assembly = Assembly::new(self.arguments.clone(), data, None, metrics)?;
-        assembly.check(written, &mut faults)?;
-        faults.or_stop(&self.arguments.manifest.display())?;
+        Tls::load(&self.arguments.front)?;
+        Assembly::new(self.arguments.clone(), data, None, metrics)?.check(written)?;
         tracing::info!("the app is in order");
         Ok(())
     }
@@ -72,8 +64,10 @@ impl Start {
     /// Builds everything and serves until a signal.
     async fn serve(&self, written: Written) -> Result<()> {
         let arguments = &self.arguments;
-        let tls = Tls::load(&arguments.front)?;
-        let listeners = Listeners::bind(&arguments.front)?;
+        let front = &arguments.front;
+        let tls = Tls::load(front)?;
+        let listeners = Listeners::bind(front)?;
+        let own_address = listeners.own_address();
         let _lock = lock(&self.data)?;
         empty(&self.data.join("files"))?;
         let readiness = Readiness::default();
@@ -85,12 +79,21 @@ impl Start {
         let hangups = hangups()?;
 
         let (data, metrics) = (self.data.clone(), self.metrics.clone());
-        let own_address = listeners.own_address();
         let assembly = Assembly::new(arguments.clone(), data, own_address, metrics)?;
+        let cache = Cache::new(arguments.limits.cache_mib);
         let sources = written.sources();
-        let sites = Arc::new(Sites::new(assembly.site(written)?));
+        let sites = Arc::new(Sites::new(assembly.site(written)?, cache));
         let observer = Observer::new(&self.metrics, access_log.clone());
-        let server = Server::new(sites.clone(), observer, tls.clone(), arguments);
+        let threads = arguments.threads();
+        let limits = arguments.limits.clone();
+        let server = Server::new(
+            sites.clone(),
+            observer,
+            threads,
+            limits,
+            front.clone(),
+            tls.clone(),
+        );
         let reloader = Reloader {
             arguments: arguments.clone(),
             assembly,
@@ -101,12 +104,17 @@ impl Start {
             sources,
         };
         reloader.start(hangups)?;
-        server::raise_descriptors(&arguments.front);
-        // Until here a signal simply ends the process: there is nothing to finish.
-        let stop = stop_signal(readiness.clone())?;
         if let Some(tls) = tls {
             tokio::spawn(async move { tls.watch().await });
         }
+        server::raise_descriptors(front);
+        // Until here a signal simply ends the process: there is nothing to finish.
+        let stop = stop_signal()?;
+        let not_ready = readiness.clone();
+        let stop = async move {
+            stop.await;
+            not_ready.set(false);
+        };
         listeners.announce()?;
         readiness.set(true);
         if !server.serve(listeners, stop).await? {
@@ -119,12 +127,21 @@ impl Start {
         Ok(())
     }
 
-    fn access_log(&self) -> Result<Option<(AccessLog, Writer)>> {
-        let Some(file) = &self.arguments.operation.access_log else {
-            return Ok(None);
-        };
-        let trusted = self.arguments.front.trusted_proxies.clone();
-        AccessLog::open(file, trusted, self.metrics.clone()).map(Some)
+    fn access_log(&self) -> Result<Option<(AccessLog, crate::access_log::Writer)>> {
+        let file = self.arguments.operation.access_log.as_ref();
+        let trusted = &self.arguments.front.trusted_proxies;
+        file.map(|file| AccessLog::open(file, trusted.list().to_vec(), self.metrics.clone()))
+            .transpose()
+    }
+}
+
+/// The data folder.
+fn data(arguments: &Arguments, written: &Written) -> Result<PathBuf> {
+    let manifest = std::path::absolute(&arguments.manifest)?;
+    let beside = || manifest.parent().map(|folder| folder.join(".spin"));
+    match arguments.data.as_deref().or(written.state_dir()) {
+        Some(data) => Ok(std::path::absolute(data)?),
+        None => beside().context("the manifest lies in no folder"),
     }
 }
 
@@ -163,8 +180,8 @@ fn hangups() -> Result<Receiver<()>> {
     Ok(told)
 }
 
-/// Ready when the process is asked to end, from when on no request should be sent here.
-fn stop_signal(readiness: Readiness) -> Result<impl Future<Output = ()>> {
+/// Ready when the process is asked to end.
+fn stop_signal() -> Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {
@@ -172,6 +189,5 @@ fn stop_signal(readiness: Readiness) -> Result<impl Future<Output = ()>> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        readiness.set(false);
     })
 }

@@ -2,6 +2,7 @@
 //!
 //! The command is the last segment of the path, its argument the query as it is written.
 
+mod answers;
 mod misbehave;
 mod stores;
 
@@ -55,7 +56,13 @@ async fn handle(request: Request) -> Result<Response<BoxBody>> {
             misbehave::print(&argument);
             "printed".into()
         }
-        "stream" => return Ok(stream(argument.parse()?)),
+        "answer" => return answers::answer(request.headers(), &argument).await,
+        "from-now-on" => answers::from_now_on(&argument),
+        "answers" => answers::tally(),
+        "stream" => {
+            let pause = std::time::Duration::from_millis(50);
+            return Ok(Response::new(stream_of(argument.parse()?, pause)));
+        }
         "loop" => {
             misbehave::print("looping");
             misbehave::compute_for_ever()
@@ -105,18 +112,18 @@ async fn fetch(url: &str) -> String {
     }
 }
 
-/// A line every 50 ms.
-fn stream(lines: usize) -> Response<BoxBody> {
+/// Numbered lines with a pause after each.
+fn stream_of(lines: usize, pause: std::time::Duration) -> BoxBody {
     let (mut sender, body) = spin_sdk::http::body::stream::<String>();
     spin_sdk::wasip3::spawn(async move {
         for line in 0..lines {
             if sender.send(format!("{line}\n")).await.is_err() {
                 return;
             }
-            spin_sdk::time::sleep(std::time::Duration::from_millis(50)).await;
+            spin_sdk::time::sleep(pause).await;
         }
     });
-    Response::new(box_body(body))
+    box_body(body)
 }
 
 fn full(text: impl Into<Bytes>) -> BoxBody {

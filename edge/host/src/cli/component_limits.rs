@@ -50,7 +50,7 @@ enum Limit {
 
 impl ComponentLimits {
     /// Those of the component `id`; of several flags for the same limit the last counts.
-    pub fn of(id: &str, all: &Limits) -> Self {
+    pub fn of(id: &str, all: &Limits, flags: &[ComponentLimit]) -> Self {
         let mut limits = Self {
             max_requests: None,
             max_instances: None,
@@ -61,8 +61,7 @@ impl ComponentLimits {
             request_timeout: all.request_timeout,
             stream_timeout: all.stream_timeout,
         };
-        let flags = all.component_limits.iter();
-        for flag in flags.filter(|flag| *flag.id == *id) {
+        for flag in flags.iter().filter(|flag| *flag.id == *id) {
             match flag.limit {
                 Limit::Requests(count) => limits.max_requests = Some(count),
                 Limit::Instances(count) => limits.max_instances = Some(count),
@@ -78,14 +77,11 @@ impl ComponentLimits {
     }
 
     /// The most memory that any component's instance may have, in MiB.
-    pub fn max_memory_mib(all: &Limits) -> usize {
-        let flags = all
-            .component_limits
-            .iter()
-            .filter_map(|flag| match flag.limit {
-                Limit::MemoryMib(count) => Some(count),
-                _ => None,
-            });
+    pub fn max_memory_mib(all: &Limits, flags: &[ComponentLimit]) -> usize {
+        let flags = flags.iter().filter_map(|flag| match flag.limit {
+            Limit::MemoryMib(count) => Some(count),
+            _ => None,
+        });
         flags.fold(all.max_memory_mib, usize::max)
     }
 }
@@ -153,14 +149,14 @@ mod tests {
             "--component-limit",
             "gate.request-timeout=10s",
         ]);
-        let all = &arguments.limits;
-        let gate = ComponentLimits::of("gate", all);
+        let (all, flags) = (&arguments.limits, &arguments.limits.component_limits);
+        let gate = ComponentLimits::of("gate", all, flags);
         assert_eq!((gate.max_requests, gate.max_memory_mib), (Some(200), 128));
         assert_eq!(gate.request_timeout, Duration::from_secs(10));
-        let pages = ComponentLimits::of("pages", all);
+        let pages = ComponentLimits::of("pages", all, flags);
         assert_eq!((pages.max_requests, pages.max_memory_mib), (None, 32));
         assert_eq!(pages.request_timeout, Duration::from_secs(30));
-        assert_eq!(ComponentLimits::max_memory_mib(all), 128);
+        assert_eq!(ComponentLimits::max_memory_mib(all, flags), 128);
     }
 
     #[test]

@@ -68,8 +68,8 @@ pub struct Front {
 pub struct Networks(Vec<IpNet>);
 
 impl Networks {
-    /// Them.
-    pub fn as_slice(&self) -> &[IpNet] {
+    /// Each of them.
+    pub fn list(&self) -> &[IpNet] {
         &self.0
     }
 

@@ -25,9 +25,8 @@ pub struct Shard {
     /// The component's id.
     pub component: Arc<str>,
     requests: [[AtomicU64; STATUSES.len()]; METHODS.len()],
-    /// Requests that reached the component, and those of them that are over.
-    asked: AtomicU64,
-    answered: AtomicU64,
+    /// Requests begun; those in flight are not in `requests` yet.
+    begun: AtomicU64,
     /// To the head of the answer.
     pub(super) latency: Histogram<{ REQUEST_BOUNDS_US.len() }>,
     made: AtomicU64,
@@ -90,9 +89,6 @@ pub enum Operation {
     RedisExecute,
     HttpSend,
 }
-
-/// A request that a component works at.
-pub struct Asked(Arc<Shard>);
 
 /// A call that is counted, with its time, when this is dropped.
 pub struct Timed {
@@ -162,8 +158,7 @@ impl Shard {
         Self {
             component,
             requests: array::from_fn(|_| array::from_fn(|_| AtomicU64::new(0))),
-            asked: AtomicU64::new(0),
-            answered: AtomicU64::new(0),
+            begun: AtomicU64::new(0),
             latency: Histogram::new(&REQUEST_BOUNDS_US),
             made: AtomicU64::new(0),
             reused: AtomicU64::new(0),
@@ -173,10 +168,9 @@ impl Shard {
         }
     }
 
-    /// The component is asked until the answer is dropped.
-    pub fn ask(self: &Arc<Self>) -> Asked {
-        self.asked.fetch_add(1, Relaxed);
-        Asked(self.clone())
+    /// A request came for the component.
+    pub fn begin(&self) {
+        self.begun.fetch_add(1, Relaxed);
     }
 
     /// It was answered so long after it came, or its client left and there is no status.
@@ -222,8 +216,8 @@ impl Shard {
     }
 
     pub(super) fn in_flight(&self) -> u64 {
-        let answered = load(&self.answered);
-        load(&self.asked).saturating_sub(answered)
+        let finished: u64 = self.requests.iter().flatten().map(load).sum();
+        load(&self.begun).saturating_sub(finished)
     }
 
     pub(super) fn instances_made(&self) -> u64 {
@@ -245,12 +239,6 @@ impl Shard {
 
     pub(super) fn sheds(&self, reason: Shed) -> u64 {
         load(&self.shed[reason as usize])
-    }
-}
-
-impl Drop for Asked {
-    fn drop(&mut self) {
-        self.0.answered.fetch_add(1, Relaxed);
     }
 }
 

@@ -145,12 +145,13 @@ impl Connections {
             address: client,
             is_tls,
         };
+        let kind = if is_tls {
+            Listener::Tls
+        } else {
+            Listener::Plain
+        };
         async move {
-            let _open = connection_opened(if is_tls {
-                Listener::Tls
-            } else {
-                Listener::Plain
-            });
+            let _open = connection_opened(kind);
             let opened = tokio::select! {
                 opened = protocols.open(stream, is_tls) => opened,
                 // Nothing was asked yet.

@@ -1,14 +1,10 @@
 //! What is told of each request: its trace, its counters and its line in the access log.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, OnceLock},
-    time::Instant,
-};
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
-use http::{Request, Uri};
+use http::{Method, Request, Response};
+use wasmtime_wasi_http::WasiBody;
 
-use super::{Reply, Sites};
 use crate::{
     access_log::{self, AccessLog, Entry},
     metrics::{Class, Metrics, Shard},
@@ -26,21 +22,7 @@ pub struct Observer {
 pub(super) struct Observation {
     started: Instant,
     class: Class,
-    url: Uri,
-    noted: Noted,
     log: Option<(AccessLog, Box<Entry>)>,
-    is_over: bool,
-}
-
-/// Which component a request reached; clones note the same.
-#[derive(Clone, Default)]
-pub(super) struct Noted(Arc<OnceLock<Arc<Shard>>>);
-
-impl Noted {
-    /// This one; the first counts.
-    pub(super) fn set(&self, shard: &Arc<Shard>) {
-        self.0.get_or_init(|| shard.clone());
-    }
 }
 
 impl Observer {
@@ -60,10 +42,7 @@ impl Observer {
         Observation {
             started,
             class: Class::of(request.method()),
-            url: request.uri().clone(),
-            noted: Noted::default(),
             log: log.map(|log| (log.clone(), log.begin(request, peer, trace, started))),
-            is_over: false,
         }
     }
 
@@ -71,53 +50,82 @@ impl Observer {
     pub(super) fn end(
         &self,
         mut observation: Observation,
-        sites: &Sites,
         thread: usize,
-        reply: Reply,
-    ) -> Reply {
-        observation.is_over = true;
-        let component = observation.component(sites, thread);
-        if let Some(shard) = component.as_ref().or(self.no_component.get(thread)) {
+        mut response: Response<WasiBody>,
+    ) -> Response<WasiBody> {
+        let reached = response.extensions_mut().remove::<Reached>();
+        if reached.is_none()
+            && !was_forwarded(&response)
+            && let Some(shard) = self.no_component.get(thread)
+        {
+            shard.begin();
             let time = observation.started.elapsed();
-            shard.finish(observation.class, Some(reply.status()), time);
+            shard.finish(observation.class, Some(response.status()), time);
         }
         match observation.log.take() {
             Some((log, mut entry)) => {
-                entry.component(component);
-                access_log::record(log, entry, reply)
+                if let Some(Reached(shard)) = reached {
+                    entry.component(shard);
+                }
+                access_log::record(log, entry, response)
             }
-            None => reply,
+            None => response,
         }
     }
 }
 
-impl Observation {
-    /// Where it is noted which component the request reaches.
-    pub(super) fn noted(&self) -> &Noted {
-        &self.noted
-    }
-
-    /// The component that was asked, or would have been if the answer had not been there already.
-    fn component(&self, sites: &Sites, thread: usize) -> Option<Arc<Shard>> {
-        if let Some(shard) = self.noted.0.get() {
-            return Some(shard.clone());
-        }
-        sites.current().shard(thread, self.url.path()).cloned()
-    }
+/// Whether a component was asked for this very request, though its answer came by way of the cache.
+fn was_forwarded(response: &Response<WasiBody>) -> bool {
+    let status = response.headers().get("cache-status");
+    let status = status.and_then(|status| status.to_str().ok());
+    status.is_some_and(|status| status.contains("; fwd=") && !status.contains("; collapsed"))
 }
 
 impl Drop for Observation {
     fn drop(&mut self) {
-        if self.is_over {
-            return;
-        }
-        let component = self.noted.0.get();
-        if let Some(shard) = component {
-            shard.finish(self.class, None, self.started.elapsed());
-        }
-        if let Some((log, mut entry)) = self.log.take() {
-            entry.component(component.cloned());
+        if let Some((log, entry)) = self.log.take() {
             log.end(entry);
+        }
+    }
+}
+
+/// Which component answered.
+#[derive(Clone)]
+struct Reached(Arc<Shard>);
+
+/// A request at a component. Dropped without an answer, it is counted as one whose client left.
+pub(super) struct Call {
+    started: Instant,
+    class: Class,
+    shard: Option<Arc<Shard>>,
+}
+
+impl Call {
+    /// Counts a request of the component that is counted here.
+    pub(super) fn begin(shard: &Arc<Shard>, method: &Method) -> Self {
+        shard.begin();
+        Self {
+            started: Instant::now(),
+            class: Class::of(method),
+            shard: Some(shard.clone()),
+        }
+    }
+
+    /// The component answered, or another did for it.
+    pub(super) fn end(mut self, mut response: Response<WasiBody>) -> Response<WasiBody> {
+        if let Some(shard) = self.shard.take() {
+            let time = self.started.elapsed();
+            shard.finish(self.class, Some(response.status()), time);
+            response.extensions_mut().insert(Reached(shard));
+        }
+        response
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if let Some(shard) = self.shard.take() {
+            shard.finish(self.class, None, self.started.elapsed());
         }
     }
 }

@@ -9,9 +9,9 @@ use arc_swap::{ArcSwap, Guard};
 use wasmtime_wasi_http::handler::ProxyHandler;
 
 use crate::{
+    cache::Cache,
     engine::{Factory, Generation},
-    metrics::Shard,
-    routes::{Destination, Routes},
+    routes::Routes,
 };
 
 /// An app that is ready to serve.
@@ -27,6 +27,7 @@ pub struct Site {
 pub struct Sites {
     current: ArcSwap<Site>,
     former: Mutex<Vec<Weak<Generation>>>,
+    cache: Option<Arc<Cache>>,
 }
 
 impl Site {
@@ -46,14 +47,6 @@ impl Site {
         self.handlers.len()
     }
 
-    /// Where this thread counts for the component that a path leads to.
-    pub fn shard(&self, thread: usize, path: &str) -> Option<&Arc<Shard>> {
-        match self.routes.find(path)?.destination() {
-            Destination::Component(number) => Some(self.handler(thread, *number)?.state().shard()),
-            Destination::Fixed(_) => None,
-        }
-    }
-
     /// The component with this number, for this thread.
     pub fn handler(&self, thread: usize, component: usize) -> Option<&ProxyHandler<Factory>> {
         self.handlers.get(component)?.get(thread)
@@ -61,11 +54,12 @@ impl Site {
 }
 
 impl Sites {
-    /// Serves this one.
-    pub fn new(site: Site) -> Self {
+    /// Serves this one, with a cache in front of it if there is one.
+    pub fn new(site: Site, cache: Option<Arc<Cache>>) -> Self {
         Self {
             current: ArcSwap::from_pointee(site),
             former: Mutex::default(),
+            cache,
         }
     }
 
@@ -74,9 +68,17 @@ impl Sites {
         self.current.load()
     }
 
+    /// What keeps answers of the app.
+    pub fn cache(&self) -> Option<Arc<Cache>> {
+        self.cache.clone()
+    }
+
     /// Has `site` take all new requests. The one it replaces finishes what it has begun.
     pub fn replace(&self, site: Site) {
         let former = self.current.swap(Arc::new(site));
+        if let Some(cache) = &self.cache {
+            cache.clear();
+        }
         self.former().push(Arc::downgrade(&former.generation));
         former.generation.retire();
     }

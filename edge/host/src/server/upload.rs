@@ -48,6 +48,11 @@ pub fn within(limit: Duration, incoming: Incoming) -> (WasiBody, Fault) {
 }
 
 impl Fault {
+    /// Whether there is a body that can fail.
+    pub fn is_possible(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// What to answer if a component could do nothing with the body.
     pub fn code(&self) -> Option<StatusCode> {
         self.0.as_ref()?.get().copied()

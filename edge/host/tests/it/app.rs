@@ -23,6 +23,7 @@ pub struct App {
     pub folder: PathBuf,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    has_cache: bool,
 }
 
 /// A running host; it is killed when dropped.
@@ -56,7 +57,14 @@ impl App {
             folder,
             arguments: Vec::new(),
             environment: Vec::new(),
+            has_cache: false,
         }
+    }
+
+    /// With the cache that a host has by default; tests of all else meet the component each time.
+    pub fn with_cache(mut self) -> Self {
+        self.has_cache = true;
+        self
     }
 
     /// With these arguments.
@@ -126,6 +134,9 @@ impl App {
         let listens = |argument: &String| argument.starts_with("--listen");
         if !self.arguments.iter().any(listens) {
             command.args(["--listen", "127.0.0.1:0"]);
+        }
+        if !self.has_cache {
+            command.args(["--cache-mib", "0"]);
         }
         let environment = self.environment.iter().map(|(name, value)| (name, value));
         command

@@ -7,6 +7,7 @@
 )]
 
 mod app;
+mod cache;
 mod client;
 mod component;
 mod conformance;
