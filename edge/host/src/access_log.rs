@@ -87,13 +87,14 @@ impl AccessLog {
         Ok((log, Writer(thread)))
     }
 
-    /// Begins the line of a request from `peer`.
+    /// Begins the line of a request from `peer`, for the component of that shard if for any.
     pub fn begin<B>(
         &self,
         request: &Request<B>,
         peer: SocketAddr,
         trace: TraceId,
         started: Instant,
+        component: Option<Arc<Shard>>,
     ) -> Box<Entry> {
         Box::new(Entry {
             time: SystemTime::now(),
@@ -104,7 +105,7 @@ impl AccessLog {
             version: request.version(),
             trace,
             status: None,
-            component: None,
+            component,
             cache: None,
             bytes: 0,
             duration: Duration::ZERO,
@@ -152,11 +153,6 @@ impl Entry {
     pub fn answered<B>(&mut self, response: &http::Response<B>) {
         self.status = Some(response.status().as_u16());
         self.cache = response.headers().get("cache-status").cloned();
-    }
-
-    /// Which component it was for.
-    pub fn component(&mut self, shard: Arc<Shard>) {
-        self.component = Some(shard);
     }
 }
 

@@ -100,7 +100,9 @@ impl Server {
         peer: Peer,
         is_ambiguous: bool,
     ) -> Reply {
-        let observation = self.observer.begin(&mut request, peer.address);
+        let observation = self
+            .observer
+            .begin(&mut request, peer.address, &self.sites, thread);
         let reply = match checks::refusal(&request, is_ambiguous) {
             Some(code) => checks::closing(request.version(), status(code)),
             None => self.clone().answer(thread, request, peer).await,

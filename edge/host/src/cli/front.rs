@@ -33,7 +33,8 @@ pub struct Front {
     #[arg(long, value_name = "FILE", requires_all = ["listen_tls", "tls_certificate"])]
     pub tls_key: Option<PathBuf>,
     /// Networks in CIDR notation or addresses, separated by commas or blanks, whose connections do not
-    /// count against --max-connections-per-prefix: balancers and CDNs
+    /// count against --max-connections-per-prefix and whose x-forwarded-for the access log believes:
+    /// balancers and CDNs
     #[arg(long, value_name = "NETWORKS", value_parser = networks, default_value = "", hide_default_value = true)]
     pub trusted_proxies: Networks,
     /// Open connections; more wait in the listener's backlog

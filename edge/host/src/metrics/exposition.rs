@@ -92,7 +92,7 @@ impl Page {
             components,
             MetricType::GAUGE,
             "requests_in_flight",
-            "Requests that wait for the head of their answer",
+            "Requests that wait for the head of their component's answer",
             Shard::in_flight,
         );
         let latencies = components.iter().map(|shards| {

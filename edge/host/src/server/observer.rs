@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Instant};
 use http::{Method, Request, Response};
 use wasmtime_wasi_http::WasiBody;
 
+use super::Sites;
 use crate::{
     access_log::{self, AccessLog, Entry},
     metrics::{Class, Metrics, Shard},
@@ -35,14 +36,28 @@ impl Observer {
     }
 
     /// Gives the request a trace and begins to watch it.
-    pub(super) fn begin<B>(&self, request: &mut Request<B>, peer: SocketAddr) -> Observation {
+    pub(super) fn begin<B>(
+        &self,
+        request: &mut Request<B>,
+        peer: SocketAddr,
+        sites: &Sites,
+        thread: usize,
+    ) -> Observation {
         let started = Instant::now();
         let trace = trace::ensure(request.headers_mut());
-        let log = self.log.as_ref();
+        let log = self.log.as_ref().map(|log| {
+            // Also of what the cache answers: it is told as the component's that would have been asked.
+            let site = sites.current();
+            let component = site.shard(thread, request.uri().path()).cloned();
+            (
+                log.clone(),
+                log.begin(request, peer, trace, started, component),
+            )
+        });
         Observation {
             started,
             class: Class::of(request.method()),
-            log: log.map(|log| (log.clone(), log.begin(request, peer, trace, started))),
+            log,
         }
     }
 
@@ -63,12 +78,7 @@ impl Observer {
             shard.finish(observation.class, Some(response.status()), time);
         }
         match observation.log.take() {
-            Some((log, mut entry)) => {
-                if let Some(Reached(shard)) = reached {
-                    entry.component(shard);
-                }
-                access_log::record(log, entry, response)
-            }
+            Some((log, entry)) => access_log::record(log, entry, response),
             None => response,
         }
     }
@@ -89,9 +99,9 @@ impl Drop for Observation {
     }
 }
 
-/// Which component answered.
-#[derive(Clone)]
-struct Reached(Arc<Shard>);
+/// A component answered, and was counted.
+#[derive(Clone, Copy)]
+struct Reached;
 
 /// A request at a component. Dropped without an answer, it is counted as one whose client left.
 pub(super) struct Call {
@@ -116,7 +126,7 @@ impl Call {
         if let Some(shard) = self.shard.take() {
             let time = self.started.elapsed();
             shard.finish(self.class, Some(response.status()), time);
-            response.extensions_mut().insert(Reached(shard));
+            response.extensions_mut().insert(Reached);
         }
         response
     }

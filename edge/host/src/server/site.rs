@@ -11,7 +11,8 @@ use wasmtime_wasi_http::handler::ProxyHandler;
 use crate::{
     cache::Cache,
     engine::{Factory, Generation},
-    routes::Routes,
+    metrics::Shard,
+    routes::{Destination, Routes},
 };
 
 /// An app that is ready to serve.
@@ -45,6 +46,14 @@ impl Site {
     /// How many components it has.
     pub fn components(&self) -> usize {
         self.handlers.len()
+    }
+
+    /// Where this thread counts for the component that a path leads to.
+    pub fn shard(&self, thread: usize, path: &str) -> Option<&Arc<Shard>> {
+        match self.routes.find(path)?.destination() {
+            Destination::Component(number) => Some(self.handler(thread, *number)?.state().shard()),
+            Destination::Fixed(_) => None,
+        }
     }
 
     /// The component with this number, for this thread.

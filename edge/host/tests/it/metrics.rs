@@ -165,6 +165,8 @@ fn finished_requests_are_logged_without_their_queries() {
         (&"/probe/x/sleep".into(), None)
     );
 
+    assert_eq!(left["component"], "probe");
+
     fs::rename(&file, &rotated).unwrap();
     host.hang_up();
     wait_for("a new file", || file.exists());
@@ -210,4 +212,38 @@ fn a_request_without_a_trace_begins_one() {
             "{trace}"
         );
     }
+}
+
+#[test]
+fn a_trusted_proxy_is_believed_whom_it_speaks_for() {
+    for (proxies, expected) in [("", "127.0.0.1"), ("127.0.0.0/8,10.0.0.0/8", "203.0.113.9")] {
+        let app = App::new("", "");
+        let file = app.folder.join("access.log");
+        let app = app.arguments(&["--access-log", file.to_str().unwrap()]);
+        let app = app.arguments(&["--trusted-proxies", proxies]);
+        let host = app.start();
+        let forwarded = [("x-forwarded-for", "192.0.2.1, 203.0.113.9, 10.1.2.3")];
+        assert_eq!(get(host.address, "/probe/x/seen", &forwarded).status, 200);
+        assert_eq!(lines(&file, 1)[0]["client"], expected);
+    }
+}
+
+#[test]
+fn an_answer_from_the_cache_is_logged_as_one() {
+    let app = App::new("", "").with_cache();
+    let file = app.folder.join("access.log");
+    let app = app.arguments(&["--access-log", file.to_str().unwrap()]);
+    let host = app.start();
+    for _ in 0..2 {
+        let path = "/probe/x/answer?cache-control:public,max-age=60";
+        assert_eq!(get(host.address, path, &[]).status, 200);
+    }
+    let told = lines(&file, 2);
+    let cache = |line: &Value| line["cache"].as_str().unwrap_or_default().to_owned();
+    assert!(
+        told.iter().all(|line| line["component"] == "probe"),
+        "{told:?}"
+    );
+    assert!(cache(&told[0]).contains("fwd=uri-miss"), "{told:?}");
+    assert!(cache(&told[1]).contains("; hit"), "{told:?}");
 }

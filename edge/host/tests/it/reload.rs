@@ -193,3 +193,19 @@ fn a_watched_app_is_reloaded_by_itself() {
     thread::sleep(Duration::from_millis(2500));
     assert_eq!(reloads(&host), 2, "nothing changed since: {}", host.log());
 }
+
+#[test]
+fn a_reload_forgets_what_the_cache_keeps() {
+    let app = App::new("", "").with_cache();
+    let host = app.start();
+    let status = || {
+        let path = "/probe/x/answer?cache-control:public,max-age=600";
+        let answer = get(host.address, path, &[]);
+        answer.header("cache-status").unwrap_or_default().to_owned()
+    };
+    assert!(status().contains("fwd=uri-miss"));
+    assert!(status().contains("; hit"));
+    host.hang_up();
+    wait_for("the reload", || reloads(&host) == 1);
+    assert!(status().contains("fwd=uri-miss"));
+}
