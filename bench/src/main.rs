@@ -22,6 +22,7 @@ mod single;
 
 mod algorithms;
 
+mod edge;
 mod gate;
 
 use clap::{Parser, Subcommand};
@@ -64,6 +65,10 @@ enum Command {
     Algorithms(algorithms::Arguments),
     /// Send shoppers to a PoP's edge, honest and others.
     Gate(gate::Arguments),
+    /// Ask for one page again and again, by wrk.
+    Edge(edge::Arguments),
+    /// Ask for one page once.
+    First(edge::First),
 }
 
 fn main() -> ExitCode {
@@ -108,5 +113,7 @@ async fn measure(command: Command) -> anyhow::Result<Vec<measurement::Measuremen
             algorithms::measure(&World::connect().await?, &arguments).await
         }
         Command::Gate(arguments) => gate::measure(&World::connect().await?, &arguments).await,
+        Command::Edge(arguments) => edge::measure(&arguments),
+        Command::First(arguments) => edge::first(&arguments),
     }
 }

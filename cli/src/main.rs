@@ -14,6 +14,7 @@ mod dead_letters;
 mod item;
 mod lobby;
 mod order;
+mod pages;
 mod pop;
 mod sale;
 mod when;
@@ -49,6 +50,9 @@ enum Command {
     /// Lobbies of sales, and receipts for places.
     #[command(subcommand)]
     Lobby(lobby::Command),
+    /// The public site as files.
+    #[command(subcommand)]
+    Pages(pages::Command),
     /// PoPs: their keys, and who is shut out.
     #[command(subcommand)]
     Pop(pop::Command),
@@ -125,12 +129,17 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     if let Command::Lobby(lobby::Command::Verify(arguments)) = &command {
         return lobby::verify(arguments).await;
     }
+    // The site is what an edge serves, and nothing else.
+    if let Command::Pages(command) = &command {
+        return pages::run(command).await;
+    }
     let stores = Stores::read()?;
     match command {
         Command::Migrate => stores.ledger().await?.migrate().await?,
         Command::Item(command) => item::run(command, &stores).await?,
         Command::Sale(command) => sale::run(command, &stores).await?,
         Command::Lobby(command) => return lobby::run(command, &stores).await,
+        Command::Pages(command) => return pages::run(&command).await,
         Command::Pop(command) => pop::run(command, &stores).await?,
         Command::Order(command) => order::run(command, &stores).await?,
         Command::DeadLetters(command) => dead_letters::run(command, &stores).await?,

@@ -18,7 +18,8 @@ for (const colorScheme of ['light', 'dark']) {
     const options = { colorScheme, reducedMotion: 'reduce' };
     const { context, page } = await visit(browser, options);
     const address = `/sales/${sale.slug}`;
-    for (const path of ['/', address, `${address}/draw`, '/sign-up', '/reset', '/nowhere']) {
+    const pages = ['/', address, `${address}/draw`, `/items/${sale.item.id}`, '/sign-up', '/reset'];
+    for (const path of [...pages, '/nowhere', '/api/none', '/problems/slow-down']) {
       await page.goto(path);
       await assertAccessible(page);
     }

@@ -14,7 +14,7 @@ const NOT_FOUND = /status of 404/;
 
 test('an address that means nothing says so', { timeout: 60_000 }, async () => {
   const { context, page, complaints } = await visit(browser);
-  for (const path of ['/sales/there-is-no-such-sale', '/nowhere', '/orders/seven']) {
+  for (const path of ['/sales/there-is-no-such-sale', '/nowhere', '/orders/seven', '/api/none', '/gate/none']) {
     const response = await page.goto(path);
     assert.equal(response.status(), 404, path);
     await page.getByRole('heading', { level: 1, name: 'There is nothing here' }).waitFor();
@@ -35,6 +35,31 @@ test('a sale reads well without scripts', { timeout: 60_000 }, async () => {
   await page.goto('/');
   await page.getByRole('link', { name: sale.item.title }).click();
   await page.waitForURL(`**/sales/${sale.slug}`);
+  await context.close();
+});
+
+test('machines read the offer, and no policy stands in their way', { timeout: 60_000 }, async () => {
+  const sale = await saleIn('open');
+  const { context, page, complaints } = await visit(browser);
+  await page.addInitScript(() => {
+    globalThis.violations = [];
+    addEventListener('securitypolicyviolation', (event) => globalThis.violations.push(event.violatedDirective));
+  });
+  for (const path of [`/sales/${sale.slug}`, `/items/${sale.item.id}`]) {
+    await page.goto(path);
+    await page.getByRole('heading', { level: 1, name: sale.item.title }).waitFor();
+    const text = await page.locator('script[type="application/ld+json"]').textContent();
+    const product = JSON.parse(text);
+    assert.equal(product['@type'], 'Product');
+    assert.equal(product.name, sale.item.title);
+    const url = new URL(`/sales/${sale.slug}`, shop.edge_url).href;
+    const offer = product.offers.find((offer) => offer.url === url);
+    assert.equal(offer.priceCurrency, sale.price.currency);
+    assert.match(offer.availability, /^https:\/\/schema\.org\/(InStock|LimitedAvailability)$/);
+    assert.deepEqual(await page.evaluate(() => globalThis.violations), []);
+  }
+  await keepPicture(page, 'item');
+  assertQuiet(complaints);
   await context.close();
 });
 
@@ -62,12 +87,13 @@ test('no page is wider than a small phone', { timeout: 60_000 }, async () => {
   const viewport = { width: 320, height: 640 };
   const { context, page, complaints } = await visit(browser, { viewport });
   const address = `/sales/${sale.slug}`;
-  for (const path of ['/', address, `${address}/draw`, '/sign-in', '/sign-up', '/reset']) {
+  const item = `/items/${sale.item.id}`;
+  for (const path of ['/', address, `${address}/draw`, item, '/sign-in', '/sign-up', '/reset', '/nowhere']) {
     await page.goto(path);
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     assert.ok(width <= viewport.width, `${path} is ${width} wide`);
   }
-  assertQuiet(complaints);
+  assertQuiet(complaints, NOT_FOUND);
   await context.close();
 });
 
@@ -75,7 +101,7 @@ test('pages may be kept by anybody and are checked by hash', { timeout: 60_000 }
   const url = new URL('/', shop.edge_url);
   const first = await fetch(url);
   const etag = first.headers.get('etag');
-  assert.match(first.headers.get('cache-control'), /^public, max-age=1, stale-while-revalidate=1, stale-if-error=60$/);
+  assert.match(first.headers.get('cache-control'), /^public, max-age=1, s-maxage=1, stale-while-revalidate=1, stale-if-error=60$/);
   assert.equal(first.headers.get('set-cookie'), null);
   const policy = first.headers.get('content-security-policy');
   assert.ok(policy.includes("default-src 'none'") && !policy.includes("'unsafe"), policy);

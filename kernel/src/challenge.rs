@@ -19,6 +19,7 @@ use crate::ids::{AccountId, SaleId};
 use crate::keys::PopKeys;
 use crate::time::UnixMillis;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// How long a challenge can be answered, in seconds.
 pub const CHALLENGE_LIFE_SECONDS: i64 = 120;
@@ -53,6 +54,9 @@ impl Purpose {
 
 /// What a challenge is bound to; values are text, as ALTCHA's `data` takes them.
 ///
+/// A proof of work may also name the session it was made for. That binds nobody to that session (it
+/// may be renewed meanwhile); it lets the maker recognise one whose signature it checked.
+///
 /// The fields stand in the order of their names: the signature covers sorted JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,6 +65,8 @@ pub struct Binding {
     prefix: String,
     purpose: Purpose,
     sale: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    session: String,
 }
 
 impl Binding {
@@ -77,7 +83,24 @@ impl Binding {
             prefix,
             purpose,
             sale: text(sale.map(|id| id.to_string())),
+            session: String::new(),
         }
+    }
+
+    /// The same, made for somebody who came with this session, whose signature was checked.
+    #[must_use]
+    pub fn made_for(self, session_text: &str) -> Self {
+        let session = fingerprint(session_text);
+        Self { session, ..self }
+    }
+
+    /// Whether what was made for `self` is good for `other`, whichever session either names.
+    fn is_good_for(&self, other: &Self) -> bool {
+        let binds = |binding: &Self| Self {
+            session: String::new(),
+            ..binding.clone()
+        };
+        binds(self) == binds(other)
     }
 
     /// The network that the challenge was asked for from.
@@ -107,6 +130,21 @@ pub struct Solved {
     pub nonce: String,
     /// After this the nonce need not be remembered.
     pub expires_at: UnixMillis,
+    /// The session that the challenge says it was made for.
+    made_for: String,
+}
+
+impl Solved {
+    /// Whether the challenge was made for this very session: then its signature was checked at that
+    /// time, by whoever holds our keys.
+    pub fn was_made_for(&self, session_text: &str) -> bool {
+        !self.made_for.is_empty() && self.made_for == fingerprint(session_text)
+    }
+}
+
+/// 128 bits of SHA-256: only the very same text has them.
+fn fingerprint(session_text: &str) -> String {
+    hex::encode(&Sha256::digest(session_text)[..16])
 }
 
 /// Whether this is the answer to a code rather than a proof of work.

@@ -143,6 +143,13 @@ pub fn verify_renewable(
     claims.read(now)
 }
 
+/// What a session says, its signature not looked at: for whoever knows by other means that this very
+/// text was checked.
+pub fn read_unverified(text: &str, now: UnixMillis) -> Result<Session, BadToken> {
+    let claims: SessionClaims = Parts::split(text)?.unverified()?;
+    claims.read(now)
+}
+
 /// The same at the origin, by the seal.
 pub fn verify_own_renewable(
     key: &SealKey,

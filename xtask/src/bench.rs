@@ -3,9 +3,12 @@
 //! Every figure is compared with another of the same run on the same machine, so that the machine
 //! cancels out. A limit that is missed is named, and the exit code is 1.
 
+mod edge;
 mod figures;
 mod gate;
+mod nginx;
 mod origin;
+mod page;
 mod stage;
 
 use clap::{Args, Subcommand};
@@ -21,6 +24,7 @@ pub struct Bench {
 enum What {
     Origin(origin::Origin),
     Gate(gate::Gate),
+    Edge(edge::Edge),
 }
 
 impl Bench {
@@ -29,6 +33,7 @@ impl Bench {
         match &self.what {
             What::Origin(origin) => origin.run(),
             What::Gate(gate) => gate.run(),
+            What::Edge(edge) => edge.run(),
         }
     }
 }

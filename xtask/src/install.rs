@@ -48,16 +48,21 @@ const SYSTEM: [(&[&str], &str); 2] = [
     (&["redis-server"], "redis-server"),
     (&["nats-server"], "nats-server"),
 ];
-const TESTS: [(&[&str], &str); 3] = [
+const TESTS: [(&[&str], &str); 4] = [
     (
         &["chromium", "chromium-browser", "google-chrome"],
         "chromium",
     ),
     (&["node"], "nodejs"),
     (&["npm"], "npm"),
+    (&["nginx"], "nginx"),
 ];
 
-const BENCHMARK: [(&[&str], &str); 1] = [(&["redis-benchmark"], "redis-tools")];
+const BENCHMARK: [(&[&str], &str); 3] = [
+    (&["redis-benchmark"], "redis-tools"),
+    (&["wrk"], "wrk"),
+    (&["nginx"], "nginx-light"),
+];
 
 /// Installs what `purpose` needs and the machine lacks.
 pub fn missing(purpose: Purpose) -> anyhow::Result<()> {

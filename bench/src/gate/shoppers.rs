@@ -11,7 +11,8 @@ use kernel::client_address::prefix;
 use kernel::ids::{AccountId, LeaseId, OrderId, SaleId};
 use kernel::keys::PopKeys;
 use kernel::session::{
-    SESSION_COOKIE, SESSION_LIFE_SECONDS, SealKey, Session, SigningKey, sign_session,
+    SESSION_COOKIE, SESSION_LIFE_SECONDS, SealKey, Session, SigningKey, session_cookie,
+    sign_session,
 };
 use kernel::token::{PurchaseToken, TOKEN_LIFE_SECONDS, mint};
 use kernel::wire::{OrderRequest, TokenRequest};
@@ -53,7 +54,8 @@ pub async fn asking(
     members
         .into_iter()
         .map(|(account, cookie)| {
-            let (nonce, answer) = solved(world, edge, sale, account)?;
+            let session = session_cookie(&cookie).context("a cookie without a session")?;
+            let (nonce, answer) = solved(world, edge, sale, account, session)?;
             let body = serde_json::to_string(&TokenRequest { challenge: answer })?;
             let headers = format!("cookie: {cookie}\r\n");
             Ok(Asking {
@@ -116,8 +118,8 @@ pub fn forged_sessions(
             renewable_until: now.plus_seconds(SESSION_LIFE_SECONDS),
         };
         let session = sign_session(&key, &seal, &session);
-        // Right, as the forger has an account, too: nothing but the session is wrong.
-        let (_, answer) = solved(world, edge, sale, account)?;
+        // Right, but made for no session: the gate makes one only for a session that it checked.
+        let (_, answer) = solved(world, edge, sale, account, "")?;
         let body = serde_json::to_string(&TokenRequest { challenge: answer })?;
         let headers = format!("cookie: {SESSION_COOKIE}={session}\r\n");
         Ok(post(edge, &tokens(sale), &headers, &body))
@@ -147,9 +149,11 @@ fn solved(
     edge: SocketAddr,
     sale: SaleId,
     account: AccountId,
+    session: &str,
 ) -> anyhow::Result<(String, String)> {
     let prefix = prefix(edge.ip());
     let binding = Binding::new(Purpose::Token, Some(sale), Some(account), prefix);
+    let binding = binding.made_for(session);
     let random = origin::random_bytes::<40>();
     let made = challenge::pow::make(&world.keys, binding, DIFFICULTY, origin::now(), &random);
     let solution = challenge::solve(&made, DIFFICULTY).context("a challenge without solution")?;

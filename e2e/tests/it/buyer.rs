@@ -137,6 +137,14 @@ impl Buyer {
         code.unwrap()
     }
 
+    /// Has the session renewed, as a page does when it hears that it should.
+    pub async fn renew(&mut self) {
+        let request = self.request(Method::GET, "/api/session");
+        let answer = request.send().await.expect("the edge answers");
+        let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+        self.cookie = cookie.split(';').next().map(str::to_owned);
+    }
+
     /// Joins the lobby of a sale.
     pub async fn join(&self, sale: &str) -> Answer {
         let mut answer = (0, Value::Null);

@@ -82,6 +82,8 @@ async fn ten_thousand_are_drawn_fairly() {
 
     slots_go_by_place(&mut joined, &sale).await;
 
+    let renewals = stream::iter(&mut joined).map(Buyer::renew);
+    renewals.buffer_unordered(AT_ONCE).collect::<()>().await;
     let began = Instant::now();
     let visitors: Vec<Visitor> = stream::iter(joined)
         .map(async |buyer| {

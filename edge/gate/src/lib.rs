@@ -33,6 +33,7 @@ use kernel::problem::{Problem, ProblemKind};
 use kit::accept::wants_page;
 use kit::answer::{self, Answer};
 use kit::body::{self, Whole};
+use layout::refusal::Refusal;
 use routes::Route;
 use settings::Gate;
 use shopper::Shopper;
@@ -48,7 +49,14 @@ async fn handle(request: Request) -> Answer {
         {
             plain::answer(request).await
         }
-        Ok(request) => answer::from(route(request).await),
+        Ok(request) => {
+            let method = request.method().clone();
+            let wants_page = wants_page(&method, request.headers());
+            match route(request).await {
+                Err(problem) if wants_page => Refusal::of(&problem, &method).await.answer().await,
+                result => answer::from(result),
+            }
+        }
         Err(problem) => answer::problem(&problem),
     }
 }

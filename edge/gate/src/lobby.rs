@@ -110,8 +110,7 @@ async fn close_now(gate: &Gate, entry: &SnapshotSale) -> Result<(), Problem> {
 /// Folds full chunks of tickets; once the tree has its final `size`, all of them.
 async fn fold(gate: &Gate, entry: &SnapshotSale, size: Option<u64>) -> Result<(), Problem> {
     let sale = entry.sale.id;
-    let chunks = key(sale, "chunks");
-    let folded = gate.store.command("LLEN", &[&chunks]).await?;
+    let folded = gate.store.command("LLEN", &[&key(sale, "chunks")]).await?;
     let first: usize = folded.number(0)?;
     let last = match size {
         Some(size) => usize::try_from(size)
@@ -120,14 +119,18 @@ async fn fold(gate: &Gate, entry: &SnapshotSale, size: Option<u64>) -> Result<()
         None => first + CHUNKS_AT_ONCE,
     };
     for number in first..last {
-        let leaves = leaves(gate, sale, number).await?;
+        let leaves = hash_tickets(gate, sale, number).await?;
         if leaves.is_empty() || (size.is_none() && leaves.len() < CHUNK) {
             break;
         }
-        let root = hex::encode(tree_root(&leaves));
-        let arguments = [number.to_string(), root, keep_ms(entry, clock::now())];
-        let keys = std::slice::from_ref(&chunks);
-        gate.store.eval(&FOLD, keys, &arguments).await?;
+        let arguments = [
+            number.to_string(),
+            hex::encode(tree_root(&leaves)),
+            hex::encode(leaves.as_flattened()),
+            keep_ms(entry, clock::now()),
+        ];
+        let keys = [key(sale, "chunks"), leaves_key(sale, number)];
+        gate.store.eval(&FOLD, &keys, &arguments).await?;
     }
     Ok(())
 }
@@ -143,12 +146,32 @@ pub(crate) async fn chunks(gate: &Gate, sale: SaleId) -> Result<Vec<Digest>, Pro
     chunks.ok_or_else(|| reply.misunderstood())
 }
 
-/// The leaves of a chunk, from 0; of the last one, those that are there.
+/// The leaves of a folded chunk, from 0.
 pub(crate) async fn leaves(
     gate: &Gate,
     sale: SaleId,
     chunk: usize,
 ) -> Result<Vec<Digest>, Problem> {
+    let reply = gate
+        .store
+        .command("GET", &[&leaves_key(sale, chunk)])
+        .await?;
+    let bytes = reply.text(0).and_then(|text| hex::decode(text).ok());
+    let bytes = bytes.ok_or_else(|| reply.misunderstood())?;
+    let (leaves, rest) = bytes.as_chunks();
+    if rest.is_empty() {
+        Ok(leaves.to_vec())
+    } else {
+        Err(reply.misunderstood())
+    }
+}
+
+fn leaves_key(sale: SaleId, chunk: usize) -> String {
+    key(sale, &format!("leaves:{chunk}"))
+}
+
+/// The leaves of a chunk, from its tickets; of the last chunk, those that are there.
+async fn hash_tickets(gate: &Gate, sale: SaleId, chunk: usize) -> Result<Vec<Digest>, Problem> {
     let floor = gate
         .store
         .command("HGET", &[&key(sale, "lobby"), "floor"])

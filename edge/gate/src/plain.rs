@@ -47,6 +47,7 @@ pub(crate) fn is_page(path: &str) -> bool {
 /// The page.
 pub(crate) async fn answer(request: Whole) -> Answer {
     let path = request.uri().path().to_owned();
+    let method = request.method().clone();
     let result = match (Page::of(&path), request.method()) {
         (Some(Page::Challenge), &Method::GET | &Method::HEAD) => challenge::show(&request).await,
         (Some(Page::Tokens(sale)), &Method::GET | &Method::HEAD) => {
@@ -62,10 +63,7 @@ pub(crate) async fn answer(request: Whole) -> Answer {
     };
     match result {
         Ok(page) => page,
-        Err(problem) => {
-            let problem = Told::problem(&problem).await.words();
-            Refusal::new(problem, Vec::new()).answer().await
-        }
+        Err(problem) => Refusal::of(&problem, &method).await.answer().await,
     }
 }
 

@@ -6,11 +6,13 @@
 use crate::limits::Limits;
 use crate::settings::Gate;
 use crate::turns::Applicant;
-use kernel::challenge::{Binding, Purpose, Solved};
+use kernel::challenge::{Binding, Purpose, Solved, verify};
 use kernel::client_address::prefix;
 use kernel::ids::AccountId;
 use kernel::problem::{Problem, ProblemKind};
+use kernel::session::Session;
 use kernel::snapshot::SnapshotSale;
+use kernel::wire::TokenRequest;
 use kit::answer::Answer;
 use kit::body::Whole;
 use kit::peer::{Asked, At, at_home};
@@ -44,7 +46,7 @@ impl Shopper {
         let mut sales = view.snapshot().sales.iter();
         let index = sales.position(|entry| entry.sale.id.to_string() == sale);
         let index = index.ok_or(ProblemKind::UnknownSale)?;
-        let account = visitor::session(headers, &view, clock::now())?.account;
+        let account = Self::account(gate, &request, &view, index)?;
         let drawn = view.snapshot().sales[index]
             .sale
             .lobby
@@ -64,6 +66,32 @@ impl Shopper {
                 }),
             },
         )
+    }
+
+    /// Who is signed in. A solved challenge of ours shows that we checked this session when it was
+    /// made, two minutes ago at most; whether it has run out or was ended is looked at again.
+    fn account(
+        gate: &Gate,
+        request: &Whole,
+        view: &View,
+        index: usize,
+    ) -> Result<AccountId, Problem> {
+        let headers = request.headers();
+        let now = clock::now();
+        let vouched = |session: &Session, text: &str| {
+            // Places are asked for in the same words.
+            let asked = body::json::<TokenRequest>(headers, request.body());
+            let (Ok(asked), Ok(client)) = (asked, visitor::client(&gate.edge, headers)) else {
+                return false;
+            };
+            let sale = Some(view.snapshot().sales[index].sale.id);
+            [Purpose::Token, Purpose::Place].into_iter().any(|purpose| {
+                let binding = Binding::new(purpose, sale, Some(session.account), prefix(client));
+                let solved = verify(&gate.edge.keys, &asked.challenge, &binding, now);
+                solved.is_ok_and(|solved| solved.was_made_for(text))
+            })
+        };
+        Ok(visitor::session_or_vouched(headers, view, now, vouched)?.account)
     }
 
     /// Answers with what `serve` says to the shopper, or what the account's home says elsewhere.
@@ -97,7 +125,11 @@ impl Shopper {
     /// What a challenge of theirs is bound to.
     pub(crate) fn binding(&self, purpose: Purpose) -> Binding {
         let sale = Some(self.entry().sale.id);
-        Binding::new(purpose, sale, Some(self.account), prefix(self.client))
+        let binding = Binding::new(purpose, sale, Some(self.account), prefix(self.client));
+        match visitor::session_text(self.request.headers()) {
+            Some(text) => binding.made_for(&text),
+            None => binding,
+        }
     }
 
     /// Checks the answer to a challenge of this purpose.

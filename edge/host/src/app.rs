@@ -7,14 +7,14 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 
 use crate::{
     faults::Faults,
     hosts::AllowedHosts,
-    manifest::{self, Files, Manifest, Route},
-    routes::Routes,
-    variables::{Variables, check_name},
+    manifest::{self, Files, Handler, HttpTrigger, Manifest, Route, Source},
+    routes::{Destination, Fixed, Routes},
+    variables::{Providers, Variables},
 };
 
 /// An app that may be started.
@@ -50,60 +50,72 @@ pub struct Component {
 }
 
 impl App {
-    /// Reads the manifest. `environment` is asked for `SPIN_VARIABLE_*`; `stores` are the labels that
-    /// have a store.
-    pub fn load(
+    /// Reads the manifest and notes all that is wrong with it. `providers` give the variables their
+    /// values; `stores` are the labels that have a store. An app with faults must not be served: it is
+    /// there to look for more of them.
+    pub fn examine(
         file: &Path,
-        environment: impl Fn(&str) -> Option<String>,
+        providers: &Providers,
         stores: &BTreeSet<String>,
-    ) -> Result<Self> {
-        let name = file.display();
-        let text = fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
-        let manifest = manifest::parse(&text).map_err(|faults| anyhow!("{name}: {faults}"))?;
+    ) -> Result<(Option<Self>, Faults)> {
+        let text =
+            fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
         let root = std::path::absolute(file)?
             .parent()
             .map(Path::to_path_buf)
             .unwrap_or_default();
-        Self::resolve(manifest, root, environment, stores)
-            .map_err(|faults| anyhow!("{name}: {faults}"))
+        let mut faults = Faults::default();
+        let manifest = manifest::parse(&text, &mut faults);
+        let app =
+            manifest.map(|manifest| Self::resolve(manifest, root, providers, stores, &mut faults));
+        Ok((app, faults))
     }
 
     fn resolve(
         manifest: Manifest,
         root: PathBuf,
-        environment: impl Fn(&str) -> Option<String>,
+        providers: &Providers,
         stores: &BTreeSet<String>,
-    ) -> Result<Self, Faults> {
-        let mut faults = Faults::default();
-        let variables = Variables::resolve(&manifest.variables, environment, &mut faults);
+        faults: &mut Faults,
+    ) -> Self {
+        let variables = Variables::resolve(&manifest.variables, providers, faults);
         let ids: Vec<String> = manifest.component.keys().cloned().collect();
-        let patterns = manifest
-            .trigger
-            .http
-            .iter()
-            .filter_map(|trigger| match &trigger.route {
-                Route::Pattern(pattern) => Some((
-                    pattern.as_str(),
-                    ids.iter().position(|id| *id == trigger.component)?,
-                )),
-                Route::Private { .. } => None,
-            });
-        let routes = Routes::build(patterns, &mut faults);
+        let application = manifest.application;
+        let routes = routes(&manifest.trigger.http, &ids, faults)
+            .with_info(Fixed::info(&application.name, &application.version));
         let components = manifest
             .component
             .into_iter()
             .map(|(id, component)| {
-                Component::resolve(id, component, &root, &variables, stores, &mut faults)
+                Component::resolve(id, component, &root, &variables, stores, faults)
             })
             .collect();
-        faults.into_result()?;
-        Ok(Self {
-            name: manifest.application.name,
+        Self {
+            name: application.name,
             root,
             components,
             routes,
-        })
+        }
     }
+}
+
+/// Where the triggers lead, among the components with these ids.
+fn routes(triggers: &[HttpTrigger], ids: &[String], faults: &mut Faults) -> Routes {
+    let mut patterns = Vec::new();
+    for trigger in triggers {
+        let destination = match (&trigger.component, &trigger.static_response) {
+            (Some(Handler::Id(component)), _) => {
+                let number = ids.iter().position(|id| id == component);
+                number.map(Destination::Component)
+            }
+            (_, Some(response)) => Some(Destination::Fixed(Fixed::new(response, faults))),
+            _ => None,
+        };
+        if let (Route::Pattern(pattern), Some(destination)) = (&trigger.route, destination) {
+            patterns.push((pattern.as_str(), destination));
+        }
+    }
+    Routes::build(patterns, faults)
 }
 
 impl Component {
@@ -118,9 +130,8 @@ impl Component {
         let path = format!("component.{id}");
         let mut variables = BTreeMap::new();
         for (name, template) in written.variables {
-            let value = check_name(&name)
-                .map_err(String::from)
-                .and_then(|()| app_variables.substitute(&template))
+            let value = app_variables
+                .substitute(&template)
                 .map_err(|reason| format!("`{path}.variables.{name}`: {reason}"));
             if let Some(Some(value)) = faults.take(value) {
                 variables.insert(name, value);
@@ -130,7 +141,11 @@ impl Component {
         for entry in &written.allowed_outbound_hosts {
             let added = app_variables
                 .substitute(entry)
-                .and_then(|entry| entry.map_or(Ok(()), |entry| hosts.add(&entry)));
+                .and_then(|filled| match filled {
+                    Some(filled) if entry.contains("{{") => hosts.add_filled(&filled),
+                    Some(plain) => hosts.add(&plain),
+                    None => Ok(()),
+                });
             faults
                 .take(added.map_err(|reason| format!("`{path}.allowed_outbound_hosts`: {reason}")));
         }
@@ -143,8 +158,14 @@ impl Component {
                 "`{path}.key_value_stores`: the store `{label}` is not in the runtime configuration"
             ));
         }
-        let source = root.join(&written.source);
-        if !source.is_file() {
+        let source = match &written.source {
+            Source::File(file) => root.join(file),
+            // A fault already.
+            Source::Elsewhere(_) => PathBuf::new(),
+        };
+        if matches!(&written.source, Source::File(file) if !file.contains("://"))
+            && !source.is_file()
+        {
             faults.add(format!(
                 "`{path}.source`: {} is not there: build it first",
                 source.display()

@@ -54,8 +54,8 @@ pub fn empty() -> WasiBody {
 }
 
 /// A body known from the start.
-pub fn full(content: &'static str) -> WasiBody {
-    Full::new(Bytes::from_static(content.as_bytes()))
+pub fn full(content: impl Into<Bytes>) -> WasiBody {
+    Full::new(content.into())
         .map_err(Error::from)
         .boxed_unsync()
 }

@@ -59,23 +59,21 @@ impl Cache {
         self.store.clear();
     }
 
-    /// Answers a request, from the store or through the components; `open` makes its body one that they
-    /// read.
-    pub async fn answer<B: Body>(
+    /// Answers a request, from the store or through the components.
+    pub async fn answer(
         self: &Arc<Self>,
         components: &Components,
-        request: Request<B>,
-        open: impl FnOnce(B) -> WasiBody,
+        request: Request<WasiBody>,
     ) -> Response<WasiBody> {
         let (method, headers) = (request.method(), request.headers());
         if !matches!(*method, Method::GET | Method::HEAD) {
-            return self.change(components, request.map(open)).await;
+            return self.change(components, request).await;
         }
         let is_plain =
             !headers.contains_key(header::AUTHORIZATION) && request.body().is_end_stream();
-        let address = Address::of(components.is_tls, request.uri(), headers).filter(|_| is_plain);
+        let address = Address::of(components.is_tls(), request.uri(), headers).filter(|_| is_plain);
         let Some(address) = address else {
-            return pass(components, Forward::Bypass, request.map(open)).await;
+            return pass(components, Forward::Bypass, request).await;
         };
         let entry = self.store.find(&address).await;
         let now = Instant::now();
@@ -117,7 +115,7 @@ impl Cache {
             headers.insert(status::CACHE_STATUS, status::only_if_cached());
             return answer;
         }
-        miss.answer(request.map(open)).await
+        miss.answer(request).await
     }
 
     /// Passes on a request that may change something. What is stored for its address is then no longer
@@ -127,7 +125,7 @@ impl Cache {
         components: &Components,
         request: Request<WasiBody>,
     ) -> Response<WasiBody> {
-        let address = Address::of(components.is_tls, request.uri(), request.headers());
+        let address = Address::of(components.is_tls(), request.uri(), request.headers());
         let key = address.filter(|_| !request.method().is_safe());
         let key = key.map(Address::to_key);
         let answer = pass(components, Forward::Method, request).await;

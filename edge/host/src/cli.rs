@@ -1,15 +1,24 @@
 //! The command line: where the app lies, where to listen, and every limit.
 //!
-//! Nothing else is read from the outside but `SPIN_VARIABLE_*` (values of the app's variables) and `RUST_LOG`.
+//! Nothing else is read from the outside but the files named here, `SPIN_VARIABLE_*` and `.env` (values of the
+//! app's variables) and `RUST_LOG`.
 
-use std::{net::SocketAddr, num::NonZero, path::PathBuf, time::Duration};
+mod component_limits;
+mod front;
+mod operation;
+
+use std::{num::NonZero, path::PathBuf, time::Duration};
 
 use clap::Parser;
 
+pub use component_limits::{ComponentLimit, ComponentLimits};
+pub use front::{Front, Networks};
+pub use operation::Operation;
+
 /// Runs a Spin app (manifest version 2) on wasmtime, where Spin is not installed.
 ///
-/// It refuses by name what it does not support. Values of the app's variables come from
-/// SPIN_VARIABLE_<NAME>; the log goes to stderr and is filtered by RUST_LOG. When the app is ready
+/// It refuses by name what it does not support. Values of the app's variables come from the
+/// providers of the runtime configuration, from SPIN_VARIABLE_<NAME> and from .env; the log goes to stderr and is filtered by RUST_LOG. When the app is ready
 /// the log says `listening on http://<address>`.
 #[derive(Debug, Parser)]
 #[command(name = "doorbuster-edge", version, max_term_width = 100)]
@@ -17,24 +26,27 @@ pub struct Arguments {
     /// The app's manifest
     #[arg(long, value_name = "FILE", default_value = "spin.toml")]
     pub manifest: PathBuf,
-    /// The address to serve; port 0 takes a free one and the log names it
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-    pub listen: SocketAddr,
-    /// Where key-value stores, compiled code and mounted files are kept [default: .spin beside the
-    /// manifest]
+    /// Where key-value stores, compiled code and mounted files are kept [default: state_dir of the
+    /// runtime configuration, else .spin beside the manifest]
     #[arg(long, value_name = "FOLDER")]
     pub data: Option<PathBuf>,
-    /// A Spin runtime configuration; understood are [key_value_store.<label>] of type "spin" and
-    /// [outbound_http] connection_pooling
+    /// A Spin runtime configuration; what of it is understood stands in docs/spin-conformance.md
     #[arg(long, value_name = "FILE")]
     pub runtime_config: Option<PathBuf>,
     /// Threads that serve, each with its own instances [default: one a core]
     #[arg(long, value_name = "COUNT", value_parser = positive())]
     pub threads: Option<usize>,
-    /// Check the manifest, the variables and the components, and leave
+    /// Check the manifest, the runtime configuration, the variables, the limits and the components,
+    /// and leave
     #[arg(long)]
     pub check: bool,
-    /// Every limit
+    /// Where to listen, and what a connection may do
+    #[command(flatten)]
+    pub front: Front,
+    /// What operators see of it and change while it runs
+    #[command(flatten)]
+    pub operation: Operation,
+    /// Every other limit
     #[command(flatten)]
     pub limits: Limits,
 }
@@ -54,9 +66,6 @@ pub struct Limits {
     /// Requests that wait for an answer at once; more are shed with 503 and Retry-After
     #[arg(long, value_name = "COUNT", default_value = "1024", value_parser = positive())]
     pub max_requests: usize,
-    /// Open connections; more wait in the listener's backlog
-    #[arg(long, value_name = "COUNT", default_value = "16384", value_parser = positive())]
-    pub max_connections: usize,
     /// Instances of all components together; without a free one a request is shed with 503
     #[arg(long, value_name = "COUNT", default_value = "512", value_parser = positive())]
     pub max_instances: usize,
@@ -84,9 +93,6 @@ pub struct Limits {
     /// reconnect)
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
     pub stream_timeout: Duration,
-    /// Reading a request's head, counted from the end of the request before on a kept connection
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
-    pub header_timeout: Duration,
     /// Finishing requests in flight after SIGTERM or SIGINT
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub shutdown_timeout: Duration,
@@ -96,6 +102,12 @@ pub struct Limits {
     /// The head of another server's answer, unless the component sets its own time-out
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
     pub outbound_first_byte_timeout: Duration,
+    /// A limit of one component instead of the one of all, such as gate.max-requests=200; may be
+    /// repeated. Names are max-requests, max-instances, max-requests-per-instance,
+    /// max-concurrency-per-instance, max-memory-mib, instance-idle-timeout, request-timeout and
+    /// stream-timeout
+    #[arg(long = "component-limit", value_name = "ID.NAME=VALUE")]
+    pub component_limits: Vec<ComponentLimit>,
 }
 
 /// Counts start at one: zero would switch a part of the host off.

@@ -1,24 +1,30 @@
 //! The engine: compiles the components once, limits what each instance can use, and makes instances.
 
+mod generation;
+mod instance;
 mod worker;
 
-use std::{fs, path::Path, sync::Arc, thread, time::Duration};
+use std::{fs, path::Path, thread, time::Duration};
 
 use wasmtime::{
     Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
     Result,
     component::{Component, HasSelf, Linker},
-    error::Context as _,
+    error::{Context as _, format_err},
 };
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::{
     bindings::spin::{key_value::key_value, redis::redis, variables::variables},
-    cli::Limits,
-    guest::{Grants, Guest},
+    cli::{ComponentLimits, Limits},
+    faults::Faults,
+    guest::Guest,
+    interfaces,
 };
 
-pub use worker::{Factory, Fate, Ticket};
+pub use generation::Generation;
+pub use instance::{Factory, InstanceLimitError};
+pub use worker::{Fate, Ticket, end};
 
 /// How often running code looks whether it must yield.
 const TICK: Duration = Duration::from_millis(10);
@@ -36,13 +42,23 @@ const KEEP_RESIDENT_BYTES: usize = 1 << 20;
 pub struct Runtime {
     engine: Engine,
     linker: Linker<Guest>,
-    limits: Limits,
+    /// What the pool gives an instance at most.
+    max_memory_mib: usize,
+}
+
+/// A component that is compiled and linked.
+pub struct Compiled {
+    engine: Engine,
+    pre: ServicePre<Guest>,
+    /// The memory of an instance if it is less than what the pool would give, in bytes.
+    memory_limit: Option<usize>,
 }
 
 impl Runtime {
     /// An engine that keeps compiled code in the folder `cache`.
     pub fn new(limits: &Limits, cache: &Path) -> Result<Self> {
-        let engine = Engine::new(&configure(limits, cache)?)?;
+        let max_memory_mib = ComponentLimits::max_memory_mib(limits, &limits.component_limits);
+        let engine = Engine::new(&configure(limits, max_memory_mib, cache)?)?;
         let ticked = engine.weak();
         thread::Builder::new().name("epoch".into()).spawn(move || {
             while let Some(engine) = ticked.upgrade() {
@@ -54,27 +70,35 @@ impl Runtime {
         Ok(Self {
             engine,
             linker,
-            limits: limits.clone(),
+            max_memory_mib,
         })
     }
 
     /// Compiles a component, or takes it from the cache.
-    pub fn factory(&self, source: &Path, grants: Grants) -> Result<Factory> {
-        let id = grants.id.clone();
+    pub fn compile(&self, id: &str, source: &Path, limits: &ComponentLimits) -> Result<Compiled> {
         let component = Component::from_file(&self.engine, source)
             .with_context(|| format!("component `{id}`: cannot load {}", source.display()))?;
+        let mut faults = Faults::default();
+        interfaces::check(&self.engine, &component, &mut faults);
+        faults
+            .into_result()
+            .map_err(|faults| format_err!("component `{id}`: {faults}"))?;
         let pre = self
             .linker
             .instantiate_pre(&component)
             .with_context(|| format!("component `{id}` needs what this host does not offer"))?;
         let pre = ServicePre::new(pre)
             .with_context(|| format!("component `{id}` does not serve wasi:http/handler@0.3.0"))?;
-        let (engine, limits) = (self.engine.clone(), self.limits.clone());
-        Ok(Factory::new(engine, pre, Arc::new(grants), limits))
+        let is_less = limits.max_memory_mib < self.max_memory_mib;
+        Ok(Compiled {
+            engine: self.engine.clone(),
+            pre,
+            memory_limit: is_less.then_some(limits.max_memory_mib << 20),
+        })
     }
 }
 
-fn configure(limits: &Limits, cache: &Path) -> Result<Config> {
+fn configure(limits: &Limits, max_memory_mib: usize, cache: &Path) -> Result<Config> {
     fs::create_dir_all(cache).with_context(|| format!("cannot create {}", cache.display()))?;
     let mut cache_config = CacheConfig::new();
     cache_config.with_directory(cache);
@@ -89,7 +113,7 @@ fn configure(limits: &Limits, cache: &Path) -> Result<Config> {
         .total_tables(instances * TABLES_PER_COMPONENT)
         .max_tables_per_component(TABLES_PER_COMPONENT)
         .total_stacks(instances * STACKS_PER_INSTANCE)
-        .max_memory_size(limits.max_memory_mib << 20)
+        .max_memory_size(max_memory_mib << 20)
         .linear_memory_keep_resident(KEEP_RESIDENT_BYTES);
 
     let mut config = Config::new();

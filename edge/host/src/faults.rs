@@ -17,6 +17,15 @@ impl Faults {
         result.map_err(|error| self.add(error.to_string())).ok()
     }
 
+    /// An error about `what` if anything was noted.
+    pub fn or_stop(self, what: &impl fmt::Display) -> anyhow::Result<Self> {
+        if self.0.is_empty() {
+            Ok(self)
+        } else {
+            Err(anyhow::anyhow!("{what}: {self}"))
+        }
+    }
+
     /// `Ok` if nothing was noted.
     pub fn into_result(self) -> Result<(), Self> {
         if self.0.is_empty() { Ok(()) } else { Err(self) }

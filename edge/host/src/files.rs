@@ -1,4 +1,4 @@
-//! The files of a component: copied into the data folder at start and mounted read-only at `/`.
+//! The files of a component: copied into the data folder when the app is loaded and mounted read-only at `/`.
 //!
 //! No path leads out of the manifest's folder or out of the target. A link is followed, as in Spin: who
 //! makes it is who runs the host.
@@ -11,6 +11,35 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::manifest::Files;
+
+/// A folder of staged files, which goes with its last user.
+pub struct Staged(PathBuf);
+
+impl Staged {
+    /// Of this folder, which need not be there yet.
+    pub fn new(folder: PathBuf) -> Self {
+        Self(folder)
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if self.0.exists()
+            && let Err(error) = fs::remove_dir_all(&self.0)
+        {
+            tracing::warn!("cannot remove {}: {error}", self.0.display());
+        }
+        // The folder around those of all components of the app: the last one takes it away.
+        if let Some(around) = self.0.parent() {
+            drop(fs::remove_dir(around));
+        }
+    }
+}
 
 /// Copies what `files` name below `root` to `target`, except what matches `exclude`. `target` starts
 /// empty; the answer is whether there is anything to mount.
@@ -74,6 +103,19 @@ impl Staging<'_> {
     /// Copies the files that match; their paths below `from` stay the same below `to`.
     fn pattern(&self, pattern: &str, from: &Path, to: &Path) -> Result<()> {
         inside(pattern)?;
+        let named = self.root.join(pattern);
+        if named.is_dir() {
+            bail!(
+                "files: `{pattern}` is a folder: write `{pattern}/**/*`, or its source and destination"
+            );
+        }
+        // As in Spin, what is named outright is not excluded.
+        if named.is_file() {
+            return copy(&named, &to.join(pattern));
+        }
+        if !pattern.contains(['*', '?', '[']) {
+            bail!("files: `{pattern}` does not exist");
+        }
         let root = glob::Pattern::escape(&self.root.to_string_lossy());
         let matches = glob::glob(&format!("{root}/{pattern}"))
             .with_context(|| format!("files: the pattern `{pattern}`"))?;
@@ -133,6 +175,7 @@ mod tests {
             "static/a.css",
             "static/deep/b.css",
             "static/secret.css",
+            "static/secret.txt",
             "note.txt",
         ] {
             create(root.join(file).parent().unwrap()).unwrap();
@@ -140,6 +183,7 @@ mod tests {
         }
         let files = [
             Files::Pattern("static/**/*.css".into()),
+            Files::Pattern("static/secret.txt".into()),
             placement("static/deep", "/placed"),
             placement("note.txt", "/renamed.txt"),
         ];
@@ -151,6 +195,7 @@ mod tests {
             ("placed/b.css", Some("static/deep/b.css")),
             ("renamed.txt", Some("note.txt")),
             ("static/secret.css", None),
+            ("static/secret.txt", Some("static/secret.txt")),
             ("note.txt", None),
         ] {
             assert_eq!(
@@ -182,5 +227,8 @@ mod tests {
         check(&placement(".", "/../x"));
         check(&placement(".", "relative"));
         check(&placement("no-such-file", "/x"));
+        check(&Files::Pattern("no-such-file".into()));
+        check(&Files::Pattern(".".into()));
+        check(&Files::Pattern("[".into()));
     }
 }

@@ -33,6 +33,15 @@ enum Host {
 }
 
 impl AllowedHosts {
+    /// Adds what became of a template. As in Spin, one that came out empty allows nothing and is no
+    /// fault.
+    pub fn add_filled(&mut self, entry: &str) -> Result<(), String> {
+        match entry {
+            "" | "http://" | "https://" => Ok(()),
+            _ => self.add(entry),
+        }
+    }
+
     /// Adds one entry.
     pub fn add(&mut self, entry: &str) -> Result<(), String> {
         self.0
@@ -96,9 +105,12 @@ fn parse(entry: &str) -> Result<AllowedHost, String> {
     if !any_scheme && (scheme.is_empty() || !scheme.chars().all(|c| c.is_ascii_alphabetic())) {
         return Err(format!("the scheme `{scheme}` is not a word"));
     }
+    if scheme.chars().any(|c| c.is_ascii_uppercase()) {
+        return Err("write the scheme in lower case: Spin takes it to the letter".into());
+    }
     let (host, port) = split_port(authority.strip_suffix('/').unwrap_or(authority));
     Ok(AllowedHost {
-        scheme: (!any_scheme).then(|| scheme.to_ascii_lowercase()),
+        scheme: (!any_scheme).then(|| scheme.to_owned()),
         host: parse_host(&host.to_ascii_lowercase())?,
         port: parse_port(port, scheme)?,
     })
@@ -129,6 +141,9 @@ fn parse_host(host: &str) -> Result<Host, String> {
         Some(name) => (true, name),
         None => (false, host),
     };
+    if host.ends_with(".spin.internal") {
+        return Err("components do not call each other here: call `http://self.alt/…`".into());
+    }
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     if name.is_empty() || !name.chars().all(allowed) {
         return Err(format!(
@@ -265,6 +280,23 @@ mod tests {
         check("http://origin:70000");
         check("*://origin");
         check("{http,https}://origin");
+        check("HTTP://origin");
+        check("http://{a,b}");
+        check("http://origin:{80,81}");
+        check("http://gate.spin.internal");
+        check("http://*.spin.internal");
+    }
+
+    #[test]
+    fn a_template_that_comes_out_empty_allows_nothing() {
+        let mut hosts = AllowedHosts::default();
+        for entry in ["", "http://", "https://"] {
+            hosts.add_filled(entry).unwrap();
+        }
+        assert!(!hosts.allow("http", "origin", None) && !hosts.allow_self());
+        assert!(hosts.add_filled("origin").is_err());
+        hosts.add_filled("http://origin").unwrap();
+        assert!(hosts.allow("http", "origin", None));
     }
 
     #[test]

@@ -5,7 +5,9 @@
 //! `cache` answers what it holds, `routes` finds its component, `engine` has an instance handle it, and the instance reaches out
 //! through `key_value`, `redis`, `outbound_http` and the variables in `guest`.
 
+mod access_log;
 mod app;
+mod assembly;
 mod bindings;
 mod body;
 mod cache;
@@ -15,15 +17,20 @@ mod faults;
 mod files;
 mod guest;
 mod hosts;
+mod interfaces;
 mod key_value;
 mod log;
 mod manifest;
+mod metrics;
+mod ops;
 mod outbound_http;
 mod redis;
+mod reload;
 mod routes;
 mod runtime_config;
 mod server;
 mod start;
+mod trace;
 mod variables;
 
 use std::{
@@ -46,7 +53,7 @@ fn main() -> ExitCode {
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .init();
-    match start::run(&arguments) {
+    match start::run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", format!("{error:#}").replace('\n', " "));

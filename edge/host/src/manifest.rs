@@ -3,11 +3,13 @@
 //! Every key is either honoured, harmless to ignore (descriptions, `build`), or refused by name: an
 //! app that starts here means the same under Spin.
 
+mod check;
+mod inline;
 mod keys;
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, de};
 
 use crate::faults::Faults;
 
@@ -23,7 +25,8 @@ pub struct Manifest {
     pub variables: BTreeMap<String, Variable>,
     /// What starts a component.
     pub trigger: Triggers,
-    /// The components, by id.
+    /// The components, by id. Those written inside a trigger are among them.
+    #[serde(default)]
     pub component: BTreeMap<String, Component>,
 }
 
@@ -32,6 +35,9 @@ pub struct Manifest {
 pub struct Application {
     /// The app's name.
     pub name: String,
+    /// Its version.
+    #[serde(default)]
+    pub version: String,
 }
 
 /// One of `[variables]`: either required or with a default.
@@ -48,16 +54,45 @@ pub struct Variable {
 #[derive(Debug, Deserialize)]
 pub struct Triggers {
     /// The routes.
+    #[serde(default)]
     pub http: Vec<HttpTrigger>,
 }
 
 /// One `[[trigger.http]]`.
 #[derive(Debug, Deserialize)]
 pub struct HttpTrigger {
+    /// Its name.
+    #[serde(default)]
+    pub id: String,
     /// Which paths.
     pub route: Route,
-    /// Which component.
-    pub component: String,
+    /// Which component. None if the answer is static.
+    pub component: Option<Handler>,
+    /// An answer without a component.
+    pub static_response: Option<StaticResponse>,
+}
+
+/// The component of a trigger.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Handler {
+    /// One of `[component.<id>]`.
+    Id(String),
+    /// Written on the spot.
+    Inline(Box<Component>),
+}
+
+/// `static_response`: what the host answers by itself.
+#[derive(Clone, Debug, Deserialize)]
+pub struct StaticResponse {
+    /// The status; 200 if none is given.
+    pub status_code: Option<u16>,
+    /// Headers, by name.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// The body; empty if none is given.
+    #[serde(default)]
+    pub body: String,
 }
 
 /// A pattern, or `{ private = true }` for a component that no path reaches.
@@ -76,8 +111,8 @@ pub enum Route {
 /// One `[component.<id>]`.
 #[derive(Debug, Deserialize)]
 pub struct Component {
-    /// The wasm file, relative to the manifest.
-    pub source: String,
+    /// Its code.
+    pub source: Source,
     /// What the component may read.
     #[serde(default)]
     pub files: Vec<Files>,
@@ -98,6 +133,16 @@ pub struct Component {
     pub allowed_outbound_hosts: Vec<String>,
 }
 
+/// Where the code of a component is.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Source {
+    /// A wasm file, relative to the manifest.
+    File(String),
+    /// A URL with a digest, or a package of a registry.
+    Elsewhere(de::IgnoredAny),
+}
+
 /// An entry of `files`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
@@ -113,61 +158,16 @@ pub enum Files {
     },
 }
 
-/// Reads a manifest, or says by name and all together what is wrong with it.
-pub fn parse(text: &str) -> Result<Manifest, Faults> {
-    let mut faults = Faults::default();
-    let Some(table) = faults.take(text.parse::<toml::Table>().map_err(|e| at_line(text, &e)))
-    else {
-        return faults.into_result().and_then(|()| Err(Faults::default()));
-    };
-    keys::check(&table, &mut faults);
-    faults.into_result()?;
-
-    let mut faults = Faults::default();
-    let manifest = faults.take(toml::from_str::<Manifest>(text).map_err(|e| at_line(text, &e)));
-    if let Some(manifest) = &manifest {
-        check(manifest, &mut faults);
-    }
-    faults.into_result()?;
-    manifest.ok_or_else(Faults::default)
-}
-
-/// What the types cannot say.
-fn check(manifest: &Manifest, faults: &mut Faults) {
-    if manifest.spin_manifest_version != 2 {
-        faults.add("`spin_manifest_version` must be 2");
-    }
-    for (name, variable) in &manifest.variables {
-        if variable.required == variable.default.is_some() {
-            faults.add(format!(
-                "`variables.{name}` must have either `required = true` or a `default`"
-            ));
-        }
-    }
-    for (id, component) in &manifest.component {
-        let lower_kebab = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if !id.starts_with(|c: char| c.is_ascii_lowercase()) || !id.chars().all(lower_kebab) {
-            faults.add(format!(
-                "`component.{id}`: a component's id is in kebab-case"
-            ));
-        }
-        if component.source.contains("://") {
-            faults.add(format!(
-                "`component.{id}.source` is not a file: URLs are not supported"
-            ));
-        }
-    }
-    for trigger in &manifest.trigger.http {
-        if !manifest.component.contains_key(&trigger.component) {
-            faults.add(format!(
-                "`trigger.http` names the unknown component `{}`",
-                trigger.component
-            ));
-        }
-        if matches!(trigger.route, Route::Private { private: false }) {
-            faults.add("`trigger.http.route` must be a pattern or `{ private = true }`");
-        }
-    }
+/// Reads a manifest, and says by name and all together what is wrong with it. Only if nothing is, may
+/// it be started; else what could be read of it serves to find further faults.
+pub fn parse(text: &str, faults: &mut Faults) -> Option<Manifest> {
+    let table = faults.take(text.parse::<toml::Table>().map_err(|e| at_line(text, &e)))?;
+    keys::check(&table, faults);
+    let mut manifest =
+        faults.take(toml::from_str::<Manifest>(text).map_err(|e| at_line(text, &e)))?;
+    inline::lift(&mut manifest);
+    check::check(&manifest, faults);
+    Some(manifest)
 }
 
 /// One line of a TOML error, with the number of the line it speaks of.

@@ -1,5 +1,7 @@
 //! Requests of components to other servers: allowed by the manifest, over kept connections.
 
+mod connector;
+
 use std::{error::Error as _, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{HeaderValue, Request, Response, Uri, header, uri::Scheme};
@@ -7,12 +9,20 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
-    client::legacy::{self, connect::HttpConnector},
+    client::legacy,
     rt::{TokioExecutor, TokioTimer},
 };
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use crate::{body, cli::Limits, guest::Grants};
+use crate::{
+    body,
+    cli::Limits,
+    guest::Grants,
+    metrics::{Operation, Shard},
+    runtime_config::OutboundHttp,
+};
+
+use connector::{Connector, LimitReached};
 
 /// Idle connections kept a server.
 const IDLE_PER_HOST_MAX: usize = 256;
@@ -22,23 +32,27 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// The HTTP client of the host; clones share its connections.
 #[derive(Clone)]
 pub struct Client {
-    pool: legacy::Client<HttpsConnector<HttpConnector>, WasiBody>,
+    pool: legacy::Client<HttpsConnector<Connector>, WasiBody>,
     first_byte_timeout: Duration,
-    /// Where the app itself listens.
-    own_address: SocketAddr,
+    /// Where the app itself listens without TLS, if it does.
+    own_address: Option<SocketAddr>,
 }
 
 impl Client {
-    /// A client that keeps connections if `pooled`. Certificates are checked against Mozilla's roots.
+    /// A client that keeps as many connections as `config` says. Certificates are checked against
+    /// Mozilla's roots.
     pub fn new(
         limits: &Limits,
-        pooled: bool,
-        own_address: SocketAddr,
+        config: &OutboundHttp,
+        own_address: Option<SocketAddr>,
     ) -> Result<Self, rustls::Error> {
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(limits.outbound_connect_timeout));
+        let idle = if config.connection_pooling {
+            IDLE_PER_HOST_MAX
+        } else {
+            0
+        };
+        let timeout = limits.outbound_connect_timeout;
+        let connector = Connector::new(config.max_connections(), timeout);
         let connector = HttpsConnectorBuilder::new()
             .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())?
             .https_or_http()
@@ -47,7 +61,7 @@ impl Client {
         let pool = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(if pooled { IDLE_PER_HOST_MAX } else { 0 })
+            .pool_max_idle_per_host(idle)
             .build(connector);
         let first_byte_timeout = limits.outbound_first_byte_timeout;
         Ok(Self {
@@ -80,12 +94,12 @@ impl Client {
 }
 
 /// The outbound side of one instance.
-pub struct Outbound(Arc<Grants>);
+pub struct Outbound(Arc<Grants>, Arc<Shard>);
 
 impl Outbound {
-    /// For an instance with these grants.
-    pub fn new(grants: Arc<Grants>) -> Self {
-        Self(grants)
+    /// For an instance with these grants, whose requests are counted there.
+    pub fn new(grants: Arc<Grants>, shard: Arc<Shard>) -> Self {
+        Self(grants, shard)
     }
 
     /// Denies what the manifest does not allow and leads requests of the app to itself home.
@@ -97,7 +111,14 @@ impl Outbound {
             if !self.0.hosts.allow_self() {
                 return Err(self.deny(uri));
             }
-            return lead_home(request, self.0.client.own_address);
+            let Some(own_address) = self.0.client.own_address else {
+                tracing::warn!(
+                    component.id = &*self.0.id,
+                    "denied a request to self: the host listens with TLS alone; add --listen"
+                );
+                return Err(Error::HttpRequestDenied);
+            };
+            return lead_home(request, own_address);
         }
         if host.is_empty() || host.ends_with(".spin.internal") {
             tracing::warn!(
@@ -145,7 +166,9 @@ impl WasiHttpHooks for Outbound {
         let prepared = self.prepare(&mut request);
         let client = self.0.client.clone();
         let component = self.0.id.clone();
+        let timed = self.1.time(Operation::HttpSend);
         Box::new(async move {
+            let _timed = timed;
             prepared?;
             let authority = request
                 .uri()
@@ -190,6 +213,9 @@ fn lead_home(request: &mut Request<WasiBody>, own_address: SocketAddr) -> Result
 fn describe(error: &legacy::Error) -> Error {
     let mut cause = error.source();
     while let Some(inner) = cause {
+        if inner.is::<LimitReached>() {
+            return Error::ConnectionLimitReached;
+        }
         match inner.downcast_ref::<io::Error>().map(kind) {
             Some(io::ErrorKind::ConnectionRefused) => return Error::ConnectionRefused,
             Some(io::ErrorKind::TimedOut) => return Error::ConnectionTimeout,

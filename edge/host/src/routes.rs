@@ -4,23 +4,39 @@
 //! case-sensitive; a literal beats a param beats a wildcard at the first difference; captures are not
 //! percent-decoded.
 
+mod fixed;
 mod headers;
 
-use http::{HeaderName, HeaderValue};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response};
 
 use crate::faults::Faults;
+
+pub use fixed::Fixed;
 
 /// Paths below this belong to the host.
 pub const WELL_KNOWN: &str = "/.well-known/spin/";
 
 /// The routes of an app.
 #[derive(Default)]
-pub struct Routes(routefinder::Router<Target>);
+pub struct Routes {
+    router: routefinder::Router<Target>,
+    info: Fixed,
+}
+
+/// Where a pattern leads.
+#[derive(Clone, Debug)]
+pub enum Destination {
+    /// To the component with this number.
+    Component(usize),
+    /// To an answer that never changes.
+    Fixed(Fixed),
+}
 
 /// What a pattern leads to, with all that can be known before a request.
 #[derive(Clone, Debug)]
 struct Target {
-    component: usize,
+    destination: Destination,
     matched_route: HeaderValue,
     raw_route: HeaderValue,
     component_route: HeaderValue,
@@ -36,18 +52,18 @@ pub struct Match<'router, 'path> {
 }
 
 impl Routes {
-    /// Builds the routes from patterns and the numbers of their components.
+    /// Builds the routes from patterns and where they lead.
     pub fn build<'a>(
-        patterns: impl IntoIterator<Item = (&'a str, usize)>,
+        patterns: impl IntoIterator<Item = (&'a str, Destination)>,
         faults: &mut Faults,
     ) -> Self {
         let mut routes = Self::default();
         let mut seen = Vec::new();
-        for (pattern, component) in patterns {
+        for (pattern, destination) in patterns {
             let based = based(pattern);
             if seen.contains(&based) {
                 faults.add(format!("the route `{pattern}` stands twice"));
-            } else if let Err(reason) = routes.add(pattern, &based, component) {
+            } else if let Err(reason) = routes.add(pattern, &based, destination) {
                 faults.add(format!("the route `{pattern}` {reason}"));
             }
             seen.push(based);
@@ -55,12 +71,22 @@ impl Routes {
         routes
     }
 
+    /// With what the host says of the app.
+    pub fn with_info(self, info: Fixed) -> Self {
+        Self { info, ..self }
+    }
+
+    /// The answer at `/.well-known/spin/info`.
+    pub fn info(&self) -> Response<Bytes> {
+        self.info.response()
+    }
+
     /// The best match for a path, which must start with a slash.
     pub fn find<'router, 'path>(&'router self, path: &'path str) -> Option<Match<'router, 'path>> {
         if !path.starts_with('/') {
             return None;
         }
-        let best = self.0.best_match(path)?;
+        let best = self.router.best_match(path)?;
         Some(Match {
             target: best.handler(),
             captures: best.captures(),
@@ -68,8 +94,8 @@ impl Routes {
         })
     }
 
-    fn add(&mut self, pattern: &str, based: &str, component: usize) -> Result<(), String> {
-        if based.starts_with(WELL_KNOWN.trim_end_matches('/')) {
+    fn add(&mut self, pattern: &str, based: &str, destination: Destination) -> Result<(), String> {
+        if based.starts_with(WELL_KNOWN) {
             return Err(format!(
                 "lies below {WELL_KNOWN}, which belongs to the host"
             ));
@@ -94,22 +120,22 @@ impl Routes {
             .collect::<Result<_, _>>()?;
         let value = |text: &str| HeaderValue::from_str(text).map_err(|_| "has a control character");
         let target = Target {
-            component,
+            destination,
             matched_route: value(based)?,
             raw_route: value(pattern)?,
             component_route: value(pattern.strip_suffix("/...").unwrap_or(pattern))?,
             params,
         };
-        self.0
+        self.router
             .add(specification, target)
             .map_err(|never: std::convert::Infallible| match never {})
     }
 }
 
 impl Match<'_, '_> {
-    /// The number of the component.
-    pub fn component(&self) -> usize {
-        self.target.component
+    /// Where the path leads.
+    pub fn destination(&self) -> &Destination {
+        &self.target.destination
     }
 
     /// What a trailing `/...` matched, with its slash; a trailing slash of the path is kept.

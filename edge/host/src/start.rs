@@ -1,149 +1,156 @@
 //! Starting and stopping: from the arguments to a server, and from a signal to the end.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     fs::{self, File, TryLockError},
-    net::SocketAddr,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        mpsc::{Receiver, sync_channel},
+    },
 };
 
-use anyhow::{Context, Result, anyhow, bail};
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
+use anyhow::{Context, Result, bail};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    app::{App, Component},
+    access_log::AccessLog,
+    assembly::{Assembly, Written},
+    cache::Cache,
     cli::Arguments,
-    engine::Runtime,
-    files,
-    guest::Grants,
-    key_value::{Store, Stores},
-    outbound_http::Client,
-    runtime_config::{KeyValueStore, RuntimeConfig},
-    server::{Server, Site},
+    metrics::Metrics,
+    ops::{self, Readiness},
+    reload::Reloader,
+    server::{self, Listeners, Observer, Server, Sites, Tls},
 };
 
-/// The label that every app has without a runtime configuration.
-const DEFAULT_STORE: &str = "default";
-
 /// Runs the app until a signal ends it, or only checks it.
-pub fn run(arguments: &Arguments) -> Result<()> {
-    let config = RuntimeConfig::load(arguments.runtime_config.as_deref())?;
-    let mut labels: BTreeSet<String> = config.key_value_stores.keys().cloned().collect();
-    labels.insert(DEFAULT_STORE.into());
-    let environment = |key: &str| std::env::var(key).ok();
-    let app = App::load(&arguments.manifest, environment, &labels)?;
-    let data = match &arguments.data {
-        Some(data) => std::path::absolute(data)?,
-        None => app.root.join(".spin"),
+pub fn run(arguments: Arguments) -> Result<()> {
+    // Before anything is made: most faults are found here.
+    let written = Written::read(&arguments)?;
+    let start = Start {
+        data: data(&arguments, &written)?,
+        metrics: Arc::new(Metrics::new(arguments.threads())),
+        arguments: Arc::new(arguments),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let plan = Plan {
-        arguments,
-        config: &config,
-        data: &data,
-    };
     runtime.block_on(async {
-        if arguments.check {
-            plan.check(app)
+        if start.arguments.check {
+            start.check(written)
         } else {
-            plan.serve(app).await
+            start.serve(written).await
         }
     })
 }
 
 /// What a start goes by.
-struct Plan<'a> {
-    arguments: &'a Arguments,
-    config: &'a RuntimeConfig,
-    data: &'a Path,
+struct Start {
+    arguments: Arc<Arguments>,
+    data: PathBuf,
+    metrics: Arc<Metrics>,
 }
 
-impl Plan<'_> {
-    /// Builds everything and leaves. Another host may be running on the same data: no store is opened
-    /// and no file of its components touched.
-    fn check(&self, app: App) -> Result<()> {
-        let files = self.data.join("check");
-        let built = self.build(app, &files, &Stores::default(), self.arguments.listen);
-        if files.exists() {
-            fs::remove_dir_all(&files)
-                .with_context(|| format!("cannot remove {}", files.display()))?;
-        }
-        built?;
+impl Start {
+    /// Builds everything and leaves.
+    fn check(&self, written: Written) -> Result<()> {
+        let (data, metrics) = (self.data.clone(), self.metrics.clone());
+        Tls::load(&self.arguments.front)?;
+        Assembly::new(self.arguments.clone(), data, None, metrics)?.check(written)?;
         tracing::info!("the app is in order");
         Ok(())
     }
 
     /// Builds everything and serves until a signal.
-    async fn serve(&self, app: App) -> Result<()> {
-        let address = self.arguments.listen;
-        let listener = TcpListener::bind(address)
-            .await
-            .with_context(|| format!("cannot listen on {address}"))?;
-        let address = listener.local_addr()?;
-        let _lock = lock(self.data)?;
-        let stores = open_stores(self.config, &app, self.data)?;
-        let server = self.build(app, &self.data.join("files"), &stores, address)?;
+    async fn serve(&self, written: Written) -> Result<()> {
+        let arguments = &self.arguments;
+        let front = &arguments.front;
+        let tls = Tls::load(front)?;
+        let listeners = Listeners::bind(front)?;
+        let own_address = listeners.own_address();
+        let _lock = lock(&self.data)?;
+        empty(&self.data.join("files"))?;
+        let readiness = Readiness::default();
+        if let Some(address) = arguments.operation.ops {
+            ops::start(address, self.metrics.clone(), readiness.clone())?;
+        }
+        let (access_log, writer) = self.access_log()?.unzip();
+        // Until the app is there a SIGHUP has to wait, not to end the process.
+        let hangups = hangups()?;
+
+        let (data, metrics) = (self.data.clone(), self.metrics.clone());
+        let assembly = Assembly::new(arguments.clone(), data, own_address, metrics)?;
+        let cache = Cache::new(arguments.limits.cache_mib);
+        let sources = written.sources();
+        let sites = Arc::new(Sites::new(assembly.site(written)?, cache));
+        let observer = Observer::new(&self.metrics, access_log.clone());
+        let threads = arguments.threads();
+        let limits = arguments.limits.clone();
+        let server = Server::new(
+            sites.clone(),
+            observer,
+            threads,
+            limits,
+            front.clone(),
+            tls.clone(),
+        );
+        let reloader = Reloader {
+            arguments: arguments.clone(),
+            assembly,
+            sites,
+            metrics: self.metrics.clone(),
+            access_log: access_log.clone(),
+            tls: tls.clone(),
+            sources,
+        };
+        reloader.start(hangups)?;
+        if let Some(tls) = tls {
+            tokio::spawn(async move { tls.watch().await });
+        }
+        server::raise_descriptors(front);
         // Until here a signal simply ends the process: there is nothing to finish.
         let stop = stop_signal()?;
-        tracing::info!("listening on http://{address}");
-        if !server.serve(listener, stop).await? {
+        let not_ready = readiness.clone();
+        let stop = async move {
+            stop.await;
+            not_ready.set(false);
+        };
+        listeners.announce()?;
+        readiness.set(true);
+        if !server.serve(listeners, stop).await? {
             tracing::warn!("some requests were cut off");
+        }
+        if let (Some(access_log), Some(writer)) = (access_log, writer) {
+            access_log.close();
+            writer.finish();
         }
         Ok(())
     }
 
-    /// Compiles the components of the app and gives each what the manifest grants it; their files go
-    /// below `files`.
-    fn build(
-        &self,
-        app: App,
-        files: &Path,
-        stores: &Stores,
-        address: SocketAddr,
-    ) -> Result<Server> {
-        let limits = &self.arguments.limits;
-        let pooled = self.config.outbound_http.connection_pooling;
-        let client = Client::new(limits, pooled, address)?;
-        let runtime = Runtime::new(limits, &self.data.join("compiled"))
-            .map_err(|error| anyhow!("cannot start wasmtime: {error:#}"))?;
-        let mut components = Vec::new();
-        for component in app.components {
-            let id = component.id.clone();
-            let source = component.source.clone();
-            let folder = files.join(&*id);
-            let has_files = files::stage(
-                &app.root,
-                &component.files,
-                &component.exclude_files,
-                &folder,
-            )
-            .with_context(|| format!("component `{id}`"))?;
-            let grants = grant(
-                component,
-                has_files.then_some(folder),
-                stores,
-                client.clone(),
-            );
-            let factory = runtime
-                .factory(&source, grants)
-                .map_err(|error| anyhow!("{error:#}"))?;
-            components.push(factory);
-            tracing::info!(component.id = &*id, "loaded {}", source.display());
-        }
-        tracing::info!(
-            app.name = app.name,
-            "the app has {} components",
-            components.len()
-        );
-        let site = Site::new(app.routes, &components, self.arguments.threads());
-        Ok(Server::new(site, limits.clone()))
+    fn access_log(&self) -> Result<Option<(AccessLog, crate::access_log::Writer)>> {
+        let file = self.arguments.operation.access_log.as_ref();
+        let trusted = &self.arguments.front.trusted_proxies;
+        file.map(|file| AccessLog::open(file, trusted.list().to_vec(), self.metrics.clone()))
+            .transpose()
     }
+}
+
+/// The data folder.
+fn data(arguments: &Arguments, written: &Written) -> Result<PathBuf> {
+    let manifest = std::path::absolute(&arguments.manifest)?;
+    let beside = || manifest.parent().map(|folder| folder.join(".spin"));
+    match arguments.data.as_deref().or(written.state_dir()) {
+        Some(data) => Ok(std::path::absolute(data)?),
+        None => beside().context("the manifest lies in no folder"),
+    }
+}
+
+/// Removes what a former host left in a folder.
+fn empty(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    Ok(())
 }
 
 /// Makes the data folder this process's own for as long as the answer lives.
@@ -160,36 +167,17 @@ fn lock(data: &Path) -> Result<File> {
     }
 }
 
-/// Opens the stores that some component may open.
-fn open_stores(config: &RuntimeConfig, app: &App, data: &Path) -> Result<Stores> {
-    let labels: BTreeSet<&String> = app.components.iter().flat_map(|c| &c.stores).collect();
-    let mut stores = BTreeMap::new();
-    for label in labels {
-        let file = match config.key_value_stores.get(label) {
-            Some(KeyValueStore::Spin { path }) => path.clone(),
-            None if label == DEFAULT_STORE => data.join("key-value.redb"),
-            None => bail!("the key-value store `{label}` is not in the runtime configuration"),
-        };
-        stores.insert(label.clone(), Store::open(&file)?);
-    }
-    Ok(Arc::new(stores))
-}
-
-fn grant(component: Component, files: Option<PathBuf>, stores: &Stores, client: Client) -> Grants {
-    let granted = stores
-        .iter()
-        .filter(|(label, _)| component.stores.contains(*label));
-    Grants {
-        id: component.id,
-        environment: component.environment.into_iter().collect(),
-        variables: component.variables,
-        files,
-        stores: granted
-            .map(|(label, store)| (label.clone(), store.clone()))
-            .collect(),
-        hosts: component.hosts,
-        client,
-    }
+/// Has something for each SIGHUP, or for several that come together.
+fn hangups() -> Result<Receiver<()>> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let (tell, told) = sync_channel(1);
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            // One that waits already stands for this one too.
+            let _: Result<(), _> = tell.try_send(());
+        }
+    });
+    Ok(told)
 }
 
 /// Ready when the process is asked to end.

@@ -1,11 +1,18 @@
-//! Variables of the app: from `SPIN_VARIABLE_<NAME>`, else the manifest's default.
+//! Variables of the app: from the providers, else the manifest's default.
 //!
-//! A template is plain substitution: `{{ name }}` is replaced, nothing is evaluated. Values may be
-//! secrets, so they are never printed.
+//! All are asked when the app is loaded, once; a reload asks again. A template is plain substitution:
+//! `{{ name }}` is replaced, nothing is evaluated. Values may be secrets, so they are never printed.
+
+mod dotenv;
+mod providers;
+mod vault;
 
 use std::{collections::BTreeMap, fmt};
 
 use crate::{faults::Faults, manifest::Variable};
+
+pub use providers::{Provider, Providers};
+pub use vault::Vault;
 
 /// The values of the app's variables; none where a required one is missing.
 pub struct Variables(BTreeMap<String, Option<String>>);
@@ -17,24 +24,23 @@ impl fmt::Debug for Variables {
 }
 
 impl Variables {
-    /// Takes each variable from `environment` (asked with its full name), else its default.
+    /// Takes each variable from the first provider that has it, else its default.
     pub fn resolve(
         declared: &BTreeMap<String, Variable>,
-        environment: impl Fn(&str) -> Option<String>,
+        providers: &Providers,
         faults: &mut Faults,
     ) -> Self {
+        let names: Vec<String> = declared.keys().cloned().collect();
+        let mut provided = providers.values(&names, faults);
         let mut values = BTreeMap::new();
         for (name, variable) in declared {
-            if let Err(reason) = check_name(name) {
-                faults.add(format!("`variables.{name}`: {reason}"));
-                values.insert(name.clone(), None);
-                continue;
-            }
-            let key = format!("SPIN_VARIABLE_{}", name.to_ascii_uppercase());
-            let value = environment(&key).or_else(|| variable.default.clone());
-            if value.is_none() {
+            let found = provided.as_mut().and_then(|values| values.remove(name));
+            let value = found.or_else(|| variable.default.clone());
+            // Without an answer of a provider nobody knows what is missing.
+            if value.is_none() && variable.required && provided.is_some() {
                 faults.add(format!(
-                    "the required variable `{name}` is missing: set {key}"
+                    "the required variable `{name}` is missing: set SPIN_VARIABLE_{}",
+                    name.to_ascii_uppercase()
                 ));
             }
             values.insert(name.clone(), value);
@@ -80,81 +86,4 @@ pub fn check_name(name: &str) -> Result<(), &'static str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn variables(entries: &[(&str, bool, Option<&str>)]) -> BTreeMap<String, Variable> {
-        let entry = |(name, required, default): &(&str, bool, Option<&str>)| {
-            let variable = Variable {
-                required: *required,
-                default: default.map(String::from),
-            };
-            ((*name).to_owned(), variable)
-        };
-        entries.iter().map(entry).collect()
-    }
-
-    fn environment(key: &str) -> Option<String> {
-        match key {
-            "SPIN_VARIABLE_ORIGIN_URL" => Some("http://origin".into()),
-            "SPIN_VARIABLE_EMPTY" => Some(String::new()),
-            _ => None,
-        }
-    }
-
-    #[test]
-    fn templates_are_plainly_substituted() {
-        fn check(template: &str, expected: Result<&str, &str>) {
-            let declared = variables(&[
-                ("origin_url", true, None),
-                ("empty", false, Some("default")),
-                ("pop", false, Some("{{ origin_url }}")),
-            ]);
-            let mut faults = Faults::default();
-            let variables = Variables::resolve(&declared, environment, &mut faults);
-            faults.into_result().unwrap();
-            let expected = expected.map(|text| Some(text.into())).map_err(String::from);
-            assert_eq!(variables.substitute(template), expected, "{template}");
-        }
-        check("", Ok(""));
-        check("plain", Ok("plain"));
-        check("{{ origin_url }}/x", Ok("http://origin/x"));
-        check("{{origin_url}}{{ empty }}!", Ok("http://origin!"));
-        check("{{ pop }}", Ok("{{ origin_url }}"));
-        check("a } b { c", Ok("a } b { c"));
-        check("{{ missing }}", Err("unknown variable `missing`"));
-        check("{{ origin_url", Err("`{{` without `}}`"));
-    }
-
-    #[test]
-    fn all_missing_and_misnamed_variables_are_reported() {
-        let declared = variables(&[
-            ("one", true, None),
-            ("two", true, None),
-            ("origin_url", true, None),
-            ("Bad", false, Some("")),
-            ("a__b", false, Some("")),
-        ]);
-        let mut faults = Faults::default();
-        let variables = Variables::resolve(&declared, environment, &mut faults);
-        assert_eq!(
-            variables.substitute("{{ one }} {{ origin_url }}"),
-            Ok(None),
-            "one fault is enough"
-        );
-        assert_eq!(
-            faults.into_result().unwrap_err().to_string(),
-            "`variables.Bad`: a variable's name starts with a lower-case letter; \
-             `variables.a__b`: underscores in a variable's name stand alone and not at its end; \
-             the required variable `one` is missing: set SPIN_VARIABLE_ONE; \
-             the required variable `two` is missing: set SPIN_VARIABLE_TWO"
-        );
-    }
-
-    #[test]
-    fn values_are_never_printed() {
-        let declared = variables(&[("origin_url", true, None)]);
-        let variables = Variables::resolve(&declared, environment, &mut Faults::default());
-        assert_eq!(format!("{variables:?}"), r#"{"origin_url"}"#);
-    }
-}
+mod tests;

@@ -21,6 +21,9 @@ pub fn bytes(status: StatusCode, media_type: &'static str, body: impl Into<Bytes
     headers.insert("content-type", HeaderValue::from_static(media_type));
     headers.insert("content-length", length);
     headers.insert("cache-control", HeaderValue::from_static("no-store"));
+    // It is what it says, also where a browser would rather guess.
+    let nosniff = HeaderValue::from_static("nosniff");
+    headers.insert("x-content-type-options", nosniff);
     answer
 }
 

@@ -1,33 +1,51 @@
-//! What every answer says to browsers about safety.
+//! What every page says to browsers about safety, whichever component it comes from.
+//!
+//! Invariant: nothing inline runs, nobody frames a page, and it is read by nobody but its own site.
 
+use crate::settings::Site;
 use kit::answer::{Answer, with_header};
 
-/// The headers on top of what the answer has; forms may lead to `checkout_origins`.
-pub fn secure(answer: Answer, checkout_origins: &str) -> Answer {
+/// A year, which is what browsers keep a promise of HTTPS for at least.
+const HTTPS_ONLY: &str = "max-age=31536000";
+
+/// The headers on top of what the answer has.
+pub fn secure(answer: Answer, site: &Site) -> Answer {
+    let policy = policy(site);
     let headers = [
-        ("content-security-policy", policy(checkout_origins)),
-        ("x-content-type-options", "nosniff".to_owned()),
+        ("content-security-policy", policy.as_str()),
+        ("x-content-type-options", "nosniff"),
         // Our own pages still send `Origin` with a form; nobody else learns which page it was.
-        ("referrer-policy", "same-origin".to_owned()),
-        ("cross-origin-opener-policy", "same-origin".to_owned()),
+        ("referrer-policy", "same-origin"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
         (
             "permissions-policy",
-            "camera=(), display-capture=(), geolocation=(), microphone=(), usb=()".to_owned(),
+            "camera=(), display-capture=(), geolocation=(), microphone=(), usb=()",
         ),
     ];
-    headers.iter().fold(answer, |answer, (name, value)| {
+    // Said over HTTP it would mean nothing, and on a machine of a developer it would be wrong.
+    let https = site
+        .https
+        .then_some(("strict-transport-security", HTTPS_ONLY));
+    let headers = headers.into_iter().chain(https);
+    headers.fold(answer, |answer, (name, value)| {
         with_header(answer, name, value)
     })
 }
 
-fn policy(checkout_origins: &str) -> String {
-    let form_action = format!("form-action 'self' {checkout_origins}");
+fn policy(site: &Site) -> String {
+    let form_action = format!("form-action 'self' {}", site.checkout_origins);
+    let pictures = if site.https {
+        "img-src 'self' data: https:"
+    } else {
+        "img-src 'self' data: https: http:"
+    };
     [
         "default-src 'none'",
         // WebAssembly may be compiled; text may not become JavaScript.
         "script-src 'self' 'wasm-unsafe-eval'",
         "style-src 'self'",
-        "img-src 'self' data: https: http:",
+        pictures,
         "connect-src 'self'",
         "font-src 'self'",
         "media-src 'self'",
@@ -43,13 +61,41 @@ fn policy(checkout_origins: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use spin_sdk::http::StatusCode;
 
     #[test]
     fn the_policy_allows_nothing_inline() {
-        let policy = policy("https://pay.example");
-        assert!(policy.contains("; script-src 'self' 'wasm-unsafe-eval'; "));
-        assert!(!policy.contains("'unsafe"));
-        assert!(policy.contains("; form-action 'self' https://pay.example; "));
-        assert!(super::policy("").contains("; form-action 'self'; "));
+        let policy = |origins| super::policy(&Site::new(origins, "http://127.0.0.1:8080"));
+        let checkout = policy("https://pay.example");
+        assert!(checkout.contains("; script-src 'self' 'wasm-unsafe-eval'; "));
+        assert!(!checkout.contains("'unsafe"));
+        assert!(checkout.contains("; form-action 'self' https://pay.example; "));
+        assert!(policy("").contains("; form-action 'self'; "));
+    }
+
+    #[test]
+    fn only_a_site_with_https_promises_it() {
+        let headers = |url| {
+            let answer = kit::answer::bytes(StatusCode::OK, "text/html", "");
+            secure(answer, &Site::new("", url)).headers().clone()
+        };
+        let plain = headers("http://127.0.0.1:8080");
+        assert!(!plain.contains_key("strict-transport-security"));
+        let https = headers("HTTPS://shop.example");
+        assert_eq!(https["strict-transport-security"], HTTPS_ONLY);
+        let policy = https["content-security-policy"].to_str().unwrap();
+        assert!(!policy.contains("http:"), "{policy}");
+        for name in [
+            "x-content-type-options",
+            "referrer-policy",
+            "cross-origin-opener-policy",
+            "cross-origin-resource-policy",
+            "permissions-policy",
+        ] {
+            assert!(
+                plain.contains_key(name) && https.contains_key(name),
+                "{name}"
+            );
+        }
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Invariant: nobody keeps them.
 
+use crate::headers;
 use crate::render::{Value, render};
-use crate::{headers, settings};
+use crate::settings::Site;
 use kernel::problem::ProblemKind;
 use kit::answer::{self, Answer, with_header};
 use spin_sdk::http::StatusCode;
@@ -21,7 +22,7 @@ pub async fn page(status: u16, template: &str, view: Value) -> Answer {
             answer::problem(&ProblemKind::Internal.into())
         }
     };
-    headers::secure(answer, settings::checkout_origins().await)
+    headers::secure(answer, Site::get().await)
 }
 
 /// 303: go on there. `address` is a path of this site, or the checkout's.

@@ -4,12 +4,15 @@
 
 use crate::page;
 use crate::render::context;
-use crate::told::Words;
+use crate::told::{Told, Words};
+use kernel::problem::Problem;
 use kit::answer::{Answer, with_header};
 use serde::Serialize;
+use spin_sdk::http::Method;
 
-/// The shortest time after which a page loads itself again, in seconds: for whoever reads it aloud.
-const REFRESH_SECONDS_MIN: u32 = 5;
+/// The shortest time after which a page loads itself again, in seconds: whoever has it read aloud
+/// must get to its end.
+pub const REFRESH_SECONDS_MIN: u32 = 10;
 
 /// A link.
 #[derive(Clone, Debug, Serialize)]
@@ -66,6 +69,16 @@ impl Refusal {
         }
     }
 
+    /// The page of a problem that a request of this method met. What was gone to is worth loading
+    /// again once there is something to wait for; what a form sent is not ours to send again.
+    pub async fn of(problem: &Problem, method: &Method) -> Self {
+        let words = Told::problem(problem).await.words();
+        Self {
+            reload: method.is_safe(),
+            ..Self::new(words, Vec::new())
+        }
+    }
+
     /// The page, with the status of the problem.
     pub async fn answer(self) -> Answer {
         let Self {
@@ -76,6 +89,7 @@ impl Refusal {
         } = self;
         if ways.is_empty() {
             ways.push(Way::new("See the sales", "/"));
+            ways.push(Way::new("See your orders", "/orders"));
         }
         let wait = problem.retry_seconds.filter(|_| reload);
         let refresh_seconds = wait.map(|seconds| seconds.max(REFRESH_SECONDS_MIN));

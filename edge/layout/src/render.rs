@@ -2,6 +2,7 @@
 
 use crate::assets;
 use minijinja::Environment;
+use serde::Serialize;
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
@@ -50,6 +51,25 @@ fn modules(scripts: Vec<String>) -> Value {
     needed.into_iter().map(Value::from_safe_string).collect()
 }
 
+/// JSON that may stand in a `<script type="application/ld+json">`: nothing in it ends the element or
+/// begins a comment. Characters are escaped as JSON has it, so a reader sees the same values.
+pub fn json(value: &impl Serialize) -> Result<Value, Error> {
+    let failed = |error| Error::new(ErrorKind::BadSerialization, "no JSON").with_source(error);
+    let text = serde_json::to_string(value).map_err(failed)?;
+    let mut safe = String::with_capacity(text.len() + text.len() / 8);
+    for letter in text.chars() {
+        match letter {
+            '<' => safe.push_str("\\u003c"),
+            '>' => safe.push_str("\\u003e"),
+            '&' => safe.push_str("\\u0026"),
+            '\u{2028}' => safe.push_str("\\u2028"),
+            '\u{2029}' => safe.push_str("\\u2029"),
+            _ => safe.push(letter),
+        }
+    }
+    Ok(Value::from_safe_string(safe))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +77,15 @@ mod tests {
     #[test]
     fn every_template_can_be_read() {
         made().unwrap();
+    }
+
+    #[test]
+    fn nothing_that_a_shop_writes_ends_the_script() {
+        let text = "</script><script>alert(1)</script><!-- & \u{2028} \" \\ ü";
+        let safe = json(&[text]).unwrap().to_string();
+        assert!(!safe.contains(['<', '>', '&', '\u{2028}']), "{safe}");
+        let read: Vec<String> = serde_json::from_str(&safe).unwrap();
+        assert_eq!(read, [text]);
     }
 
     #[test]

@@ -1,17 +1,36 @@
-//! Where forms may lead.
+//! What the component's variables say of the site that browsers must know with every page.
 
 use spin_sdk::variables;
 use std::sync::OnceLock;
 
-/// Origins of checkout pages, besides our own, to which a form may lead: variable
-/// `checkout_origins`, parted by spaces. A deployment that does not set it has none.
-pub async fn checkout_origins() -> &'static str {
-    static ORIGINS: OnceLock<String> = OnceLock::new();
-    if let Some(origins) = ORIGINS.get() {
-        return origins;
+/// The site, as far as the headers of a page go by it.
+#[derive(Debug)]
+pub struct Site {
+    /// Origins of checkout pages, besides our own, to which a form may lead, parted by spaces:
+    /// variable `checkout_origins`. A deployment that does not set it has none.
+    pub checkout_origins: String,
+    /// Whether browsers reach it by HTTPS: variable `site_url`.
+    pub https: bool,
+}
+
+impl Site {
+    /// The site of this instance.
+    pub async fn get() -> &'static Self {
+        static SITE: OnceLock<Site> = OnceLock::new();
+        if let Some(site) = SITE.get() {
+            return site;
+        }
+        let read = async |name| variables::get(name).await.unwrap_or_default();
+        let (origins, url) = (read("checkout_origins").await, read("site_url").await);
+        SITE.get_or_init(|| Self::new(&origins, &url))
     }
-    let text = variables::get("checkout_origins").await.unwrap_or_default();
-    ORIGINS.get_or_init(|| origins(&text))
+
+    pub(crate) fn new(checkout_origins: &str, url: &str) -> Self {
+        Self {
+            checkout_origins: origins(checkout_origins),
+            https: url.to_ascii_lowercase().starts_with("https://"),
+        }
+    }
 }
 
 /// What is no origin is left out: it could otherwise end the directive and begin another.

@@ -176,6 +176,26 @@ fn plain(kind: &str) -> Option<(&'static str, &'static str)> {
             "Something went wrong on our side",
             "Please try again in a moment.",
         ),
+        "unknown-path" => (
+            "There is nothing here",
+            "The address may be mistyped, or what stood here is over.",
+        ),
+        "unknown-sale" => (
+            "There is no such sale",
+            "The address may be mistyped, or the sale has been over for a while.",
+        ),
+        "method-not-allowed" => (
+            "There is nothing to look at here",
+            "This address only takes what a form sends. Please begin with the sale once more.",
+        ),
+        "malformed" => (
+            "The shop could not read that",
+            "Please go back and try once more.",
+        ),
+        "cross-site" => (
+            "That did not come from this shop",
+            "Please open the shop itself, and try once more from there.",
+        ),
         _ => return None,
     })
 }

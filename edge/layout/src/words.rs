@@ -25,16 +25,29 @@ pub fn money(money: Money) -> String {
     } else {
         sign.to_owned()
     };
+    let minus = if money.amount_minor < 0 { "-" } else { "" };
+    let (units, rest) = parts(money);
+    format!("{minus}{prefix}{}{rest}", grouped(units))
+}
+
+/// `1299.00`: an amount for programs, without its currency.
+pub fn amount(money: Money) -> String {
+    let minus = if money.amount_minor < 0 { "-" } else { "" };
+    let (units, rest) = parts(money);
+    format!("{minus}{units}{rest}")
+}
+
+/// Whole units, and what follows them with its point; nothing in a currency without minor units.
+fn parts(money: Money) -> (u64, String) {
     let digits = money.currency.minor_digits();
     let scale = 10_u64.pow(digits);
     let amount = money.amount_minor.unsigned_abs();
-    let minus = if money.amount_minor < 0 { "-" } else { "" };
-    let units = grouped(amount / scale);
-    if digits == 0 {
-        return format!("{minus}{prefix}{units}");
-    }
     let width = digits as usize;
-    format!("{minus}{prefix}{units}.{:0width$}", amount % scale)
+    let rest = match digits {
+        0 => String::new(),
+        _ => format!(".{:0width$}", amount % scale),
+    };
+    (amount / scale, rest)
 }
 
 /// `12,345`.
@@ -115,11 +128,15 @@ mod tests {
     fn money_reads_as_in_a_shop() {
         let check = |amount_minor, currency: &str, expected: &str| {
             let currency = currency.parse().unwrap();
-            let text = money(Money {
+            let value = Money {
                 amount_minor,
                 currency,
-            });
-            assert_eq!(text, expected);
+            };
+            assert_eq!(money(value), expected);
+            // The same digits, and nothing else.
+            let digits =
+                expected.replace(|c: char| !c.is_ascii_digit() && c != '.' && c != '-', "");
+            assert_eq!(amount(value), digits);
         };
         check(1_999, "USD", "$19.99");
         check(129_900, "EUR", "€1,299.00");

@@ -15,6 +15,8 @@ pub struct DrawView {
     commitment: String,
     seed: Option<String>,
     drawn_at: Option<Instant>,
+    /// Who is in the lobby so far; nothing if nobody is.
+    waiting: Option<String>,
     /// All places that were drawn.
     places: String,
     pops: Vec<PopView>,
@@ -52,6 +54,7 @@ impl DrawView {
             commitment: lobby.commitment.clone(),
             seed: lobby.seed.clone(),
             drawn_at: lobby.drawn_at_ms.map(instant),
+            waiting: (lobby.waiting > 0).then(|| grouped(lobby.waiting)),
             places: grouped(places.fold(0, u64::saturating_add)),
             pops: lobby.pops.iter().map(PopView::new).collect(),
             beacon: beacon.map(BeaconView::new),

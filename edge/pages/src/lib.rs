@@ -5,7 +5,9 @@
 
 mod route;
 
+mod addresses;
 mod draw_view;
+mod linked_data;
 mod page;
 mod sale_view;
 mod shown;
@@ -15,7 +17,9 @@ mod rendered;
 
 mod assets;
 mod encoding;
+mod send;
 
+mod catalogue;
 mod site;
 
 use kernel::edge_report::Component;

@@ -1,4 +1,6 @@
 //! A rendered page with what it takes to send it.
+//!
+//! Invariant: equal text has an equal hash, whoever renders it.
 
 use bytes::Bytes;
 use flate2::Compression;
@@ -9,21 +11,29 @@ use std::io::Write;
 /// A page as it goes out.
 #[derive(Debug)]
 pub struct Page {
-    /// The HTML.
+    /// What it is.
+    pub media_type: &'static str,
+    /// The text.
     pub plain: Bytes,
     /// The same, compressed.
     pub gzip: Option<Bytes>,
-    /// A hash of the HTML, without quotes.
+    /// A hash of the text, without quotes.
     pub hash: String,
 }
 
 impl Page {
     /// The page with this HTML.
-    pub fn new(html: String) -> Self {
-        let hash = hex::encode(&Sha256::digest(&html)[..12]);
+    pub fn html(html: String) -> Self {
+        Self::new("text/html; charset=utf-8", html)
+    }
+
+    /// The page with this text.
+    pub fn new(media_type: &'static str, text: String) -> Self {
+        let hash = hex::encode(&Sha256::digest(&text)[..12]);
         Self {
-            gzip: gzip(html.as_bytes()).map(Bytes::from),
-            plain: html.into(),
+            media_type,
+            gzip: gzip(text.as_bytes()).map(Bytes::from),
+            plain: text.into(),
             hash,
         }
     }

@@ -1,10 +1,22 @@
 //! The pages: which template, which scripts, which view.
+//!
+//! Invariant: a page without a canonical address is none that crawlers shall know.
 
 use crate::draw_view::DrawView;
+use crate::linked_data::Product;
 use crate::route::Fixed;
 use crate::sale_view::SaleView;
 use kernel::ids::OrderId;
-use layout::render::{Error, context, render};
+use layout::render::{Error, Value, context, json, render};
+
+/// What is told to crawlers and to whoever shares a page, besides what it shows.
+#[derive(Debug)]
+pub struct Shared {
+    /// The one address of the page, whichever led to it.
+    pub canonical: String,
+    /// The address of the picture that stands for it.
+    pub picture: String,
+}
 
 /// What a page of a few words says.
 #[derive(Clone, Copy, Debug)]
@@ -15,24 +27,34 @@ pub struct Message<'a> {
     pub heading: &'a str,
     /// What to do.
     pub text: &'a str,
-    /// Whether the same address is worth another try.
-    pub retry: bool,
+    /// After how many seconds the page loads itself again, if that may help.
+    pub refresh_seconds: Option<u32>,
 }
 
 /// The list of sales.
-pub fn sales(sales: &[SaleView]) -> Result<String, Error> {
-    let view = context! { here => "sales", sales };
+pub fn sales(sales: &[SaleView], shared: &Shared) -> Result<String, Error> {
+    let view = context! { here => "sales", sales, ..shared.view() };
     render("sales.html", &["js/sales.js"], view)
 }
 
 /// One sale.
-pub fn sale(sale: &SaleView) -> Result<String, Error> {
-    render("sale.html", &["js/sale.js"], context! { sale })
+pub fn sale(sale: &SaleView, product: &Product, shared: &Shared) -> Result<String, Error> {
+    let linked_data = json(product)?;
+    let view = context! { sale, linked_data, ..shared.view() };
+    render("sale.html", &["js/sale.js"], view)
+}
+
+/// One item with its sales, of which there is at least one.
+pub fn item(sales: &[SaleView], product: &Product, shared: &Shared) -> Result<String, Error> {
+    let linked_data = json(product)?;
+    let view = context! { sales, linked_data, ..shared.view() };
+    render("item.html", &["js/sales.js"], view)
 }
 
 /// How the places of a sale were drawn.
-pub fn draw(sale: &SaleView, draw: &DrawView) -> Result<String, Error> {
-    render("draw.html", &["js/draw.js"], context! { sale, draw })
+pub fn draw(sale: &SaleView, draw: &DrawView, shared: &Shared) -> Result<String, Error> {
+    let view = context! { sale, draw, ..shared.view() };
+    render("draw.html", &["js/draw.js"], view)
 }
 
 /// A page that is the same for everybody.
@@ -58,15 +80,22 @@ pub fn message(message: Message<'_>) -> Result<String, Error> {
         status,
         heading,
         text,
-        retry,
+        refresh_seconds,
     } = message;
-    let view = context! { status, heading, text, retry };
+    let view = context! { status, heading, text, refresh_seconds };
     render("message.html", &[], view)
+}
+
+impl Shared {
+    fn view(&self) -> Value {
+        context! { canonical => self.canonical, share_picture => self.picture }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::linked_data::product;
     use kernel::time::UnixMillis;
     use kernel::wire::Sale;
 
@@ -86,13 +115,91 @@ mod tests {
         serde_json::from_value(json).unwrap()
     }
 
+    const SITE: &str = "https://shop.test";
+
+    fn shared() -> Shared {
+        Shared {
+            canonical: format!("{SITE}/sales/console"),
+            picture: format!("{SITE}/picture.png"),
+        }
+    }
+
     fn page_of(sale: &Sale, now: i64) -> String {
-        super::sale(&SaleView::new(sale, UnixMillis(now))).unwrap()
+        let now = UnixMillis(now);
+        let product = product(shared().canonical, &sale.item, &[sale], now, SITE);
+        super::sale(&SaleView::new(sale, now), &product, &shared()).unwrap()
+    }
+
+    fn item_of(sale: &Sale) -> String {
+        let now = UnixMillis(2_000);
+        let product = product(shared().canonical, &sale.item, &[sale, sale], now, SITE);
+        let views = [SaleView::new(sale, now), SaleView::new(sale, now)];
+        super::item(&views, &product, &shared()).unwrap()
+    }
+
+    fn list_of(sale: &Sale) -> String {
+        super::sales(&[SaleView::new(sale, UnixMillis(2_000))], &shared()).unwrap()
     }
 
     fn draw_of(sale: &Sale) -> String {
         let view = SaleView::new(sale, UnixMillis(2_000));
-        super::draw(&view, &DrawView::new(sale)).unwrap()
+        super::draw(&view, &DrawView::new(sale), &shared()).unwrap()
+    }
+
+    /// What stands in the only script with text.
+    fn linked_data(html: &str) -> serde_json::Value {
+        let (_, rest) = html
+            .split_once("<script type=\"application/ld+json\">")
+            .unwrap();
+        let (json, rest) = rest.split_once("</script>").unwrap();
+        assert!(!rest.contains("ld+json"), "{html}");
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn machines_read_what_people_read() {
+        let check = |state, remaining, now, availability: &str| {
+            let html = page_of(&sale_with("Console", state, remaining), now);
+            let product = linked_data(&html);
+            assert_eq!(product["@type"], "Product");
+            assert_eq!(product["name"], "Console");
+            let offer = &product["offers"][0];
+            assert_eq!(offer["price"], "299.00");
+            assert_eq!(offer["priceCurrency"], "USD");
+            assert_eq!(offer["url"], "https://shop.test/sales/console");
+            assert_eq!(offer["validFrom"], "1970-01-01T00:00:01Z");
+            let expected = format!("https://schema.org/{availability}");
+            assert_eq!(offer["availability"], expected, "{state} {remaining}");
+        };
+        check("scheduled", "many", 999, "PreOrder");
+        check("scheduled", "many", 1_000, "InStock");
+        check("open", "few", 2_000, "LimitedAvailability");
+        check("sold_out", "none", 2_000, "SoldOut");
+        check("paused", "many", 2_000, "OutOfStock");
+        check("open", "many", 9_000, "OutOfStock");
+    }
+
+    #[test]
+    fn what_is_shared_has_one_absolute_address_and_a_picture() {
+        let mut sale = sale_with("Console", "open", "many");
+        let html = page_of(&sale, 2_000);
+        for text in [
+            r#"<link rel="canonical" href="https:&#x2f;&#x2f;shop.test&#x2f;sales&#x2f;console">"#,
+            r#"<meta property="og:title" content="Console · Doorbuster">"#,
+            r#"<meta property="og:image" content="https:&#x2f;&#x2f;shop.test&#x2f;picture.png">"#,
+        ] {
+            assert!(html.contains(text), "{text} in {html}");
+        }
+        assert!(!html.contains("noindex"), "{html}");
+        assert!(fixed(Fixed::SignIn).unwrap().contains("noindex"));
+        assert!(linked_data(&html).get("image").is_none());
+        for (url, expected) in [
+            ("/pictures/9.jpg", "https://shop.test/pictures/9.jpg"),
+            ("https://cdn.test/9.jpg", "https://cdn.test/9.jpg"),
+        ] {
+            sale.item.image_url = Some(url.to_owned());
+            assert_eq!(linked_data(&page_of(&sale, 2_000))["image"], expected);
+        }
     }
 
     #[test]
@@ -175,9 +282,13 @@ mod tests {
 
     #[test]
     fn what_a_shop_writes_is_text() {
-        let sale = sale_with("<script>alert(\"x\")</script>", "open", "many");
-        let view = SaleView::new(&sale, UnixMillis(2_000));
-        for html in [super::sale(&view).unwrap(), sales(&[view]).unwrap()] {
+        let title = "</script><script>alert(\"x\")</script>";
+        let sale = sale_with(title, "open", "many");
+        let pages = [page_of(&sale, 2_000), item_of(&sale)];
+        for html in &pages {
+            assert_eq!(linked_data(html)["name"], title);
+        }
+        for html in pages.into_iter().chain([list_of(&sale), draw_of(&sale)]) {
             assert!(!html.contains("<script>alert"), "{html}");
             assert!(html.contains("&lt;script&gt;"), "{html}");
         }
@@ -189,17 +300,17 @@ mod tests {
             status: 404,
             heading: "Nothing here",
             text: "Look elsewhere.",
-            retry: false,
+            refresh_seconds: Some(10),
         };
         let mut pages = vec![
-            sales(&[]).unwrap(),
+            sales(&[], &shared()).unwrap(),
+            item_of(&sale_with("Console", "open", "many")),
             page_of(&sale_with("Console", "open", "many"), 2_000),
             draw_of(&sale_with("Console", "open", "many")),
             super::message(message).unwrap(),
             order(OrderId(7)).unwrap(),
         ];
-        let all = [Fixed::SignIn, Fixed::SignUp, Fixed::Reset, Fixed::Orders];
-        pages.extend(all.map(|page| fixed(page).unwrap()));
+        pages.extend(Fixed::ALL.map(|page| fixed(page).unwrap()));
         for html in pages {
             assert!(html.contains("<title>") && html.contains("<h1"), "{html}");
             assert!(

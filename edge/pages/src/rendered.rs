@@ -18,12 +18,12 @@ static PAGES: Rendered<Page> = Rendered::new(PAGES_MAX, BYTES_MAX);
 pub fn page<E>(
     name: &str,
     version: &Version,
-    render: impl FnOnce() -> Result<String, E>,
+    render: impl FnOnce() -> Result<Page, E>,
 ) -> Result<Arc<Page>, E> {
-    PAGES.get(name, version, Page::bytes, || render().map(Page::new))
+    PAGES.get(name, version, Page::bytes, render)
 }
 
 /// The page `name`, which is the same at all times.
 pub fn fixed<E>(name: &str, render: impl FnOnce() -> Result<String, E>) -> Result<Arc<Page>, E> {
-    page(name, &Version::default(), render)
+    page(name, &Version::default(), || render().map(Page::html))
 }

@@ -1,6 +1,6 @@
 //! Which page an address means.
 
-use kernel::ids::OrderId;
+use kernel::ids::{ItemId, OrderId};
 use kernel::problem::ProblemKind;
 
 /// What lies at an address.
@@ -12,6 +12,8 @@ pub enum Route<'a> {
     Sale(&'a str),
     /// How the places of one sale were drawn, by id or slug.
     Draw(&'a str),
+    /// A thing that is sold, and its sales.
+    Item(ItemId),
     /// A page that is the same for everybody at all times.
     Fixed(Fixed),
     /// One order: a page that a script fills, or that leads on to the order where none runs.
@@ -27,8 +29,12 @@ pub enum Route<'a> {
     },
     /// The same file under the name that browsers and crawlers know.
     WellKnown(&'static str),
-    /// For crawlers.
+    /// Where crawlers may go.
     Robots,
+    /// What crawlers shall know.
+    Sitemap,
+    /// Every address that is the same for everybody.
+    Directory,
     /// Nothing.
     Unknown,
 }
@@ -46,6 +52,21 @@ pub enum Fixed {
     Orders,
 }
 
+impl Fixed {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::SignIn, Self::SignUp, Self::Reset, Self::Orders];
+
+    /// Where it lies.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::SignIn => "/sign-in",
+            Self::SignUp => "/sign-up",
+            Self::Reset => "/reset",
+            Self::Orders => "/orders",
+        }
+    }
+}
+
 /// The route of a path without its query.
 pub fn of(path: &str) -> Route<'_> {
     let bare = path.strip_suffix('/').unwrap_or(path);
@@ -54,6 +75,7 @@ pub fn of(path: &str) -> Route<'_> {
         (None, ..) | (Some("sales"), None, _) => Route::Sales,
         (Some("sales"), Some(name), None) => Route::Sale(name),
         (Some("sales"), Some(name), Some("draw")) => Route::Draw(name),
+        (Some("items"), Some(id), None) => id.parse().map_or(Route::Unknown, Route::Item),
         (Some("sign-in"), None, _) => Route::Fixed(Fixed::SignIn),
         (Some("sign-up"), None, _) => Route::Fixed(Fixed::SignUp),
         (Some("reset"), None, _) => Route::Fixed(Fixed::Reset),
@@ -63,12 +85,24 @@ pub fn of(path: &str) -> Route<'_> {
             problem(word).map_or(Route::Unknown, Route::Problem)
         }
         (Some("assets"), Some(set), Some(path)) => Route::Asset { set, path },
-        (Some("favicon.ico"), None, _) => Route::WellKnown("images/favicon.ico"),
-        (Some("favicon.svg"), None, _) => Route::WellKnown("images/favicon.svg"),
-        (Some("apple-touch-icon.png"), None, _) => Route::WellKnown("images/touch-icon.png"),
         (Some("robots.txt"), None, _) => Route::Robots,
+        (Some("sitemap.xml"), None, _) => Route::Sitemap,
+        (Some("site.json"), None, _) => Route::Directory,
+        (Some(name), None, _) => well_known(name).map_or(Route::Unknown, Route::WellKnown),
         _ => Route::Unknown,
     }
+}
+
+/// Files that browsers look for by themselves: the name, and the asset it is.
+pub const WELL_KNOWN: [(&str, &str); 3] = [
+    ("favicon.ico", "images/favicon.ico"),
+    ("favicon.svg", "images/favicon.svg"),
+    ("apple-touch-icon.png", "images/touch-icon.png"),
+];
+
+fn well_known(name: &str) -> Option<&'static str> {
+    let mut files = WELL_KNOWN.iter();
+    files.find(|file| file.0 == name).map(|file| file.1)
 }
 
 fn problem(word: &str) -> Option<ProblemKind> {
@@ -90,6 +124,9 @@ mod tests {
         check("/sales/console/draw", Route::Draw("console"));
         check("/sales/console/draw/7", Route::Unknown);
         check("/sales/console/more", Route::Unknown);
+        check("/items/9", Route::Item(ItemId(9)));
+        check("/items/nine", Route::Unknown);
+        check("/items", Route::Unknown);
         check("/sign-in", Route::Fixed(Fixed::SignIn));
         check("/sign-in/x", Route::Unknown);
         check("/orders", Route::Fixed(Fixed::Orders));
@@ -106,6 +143,11 @@ mod tests {
         check("/assets/0123456789ab", Route::Unknown);
         check("/favicon.ico", Route::WellKnown("images/favicon.ico"));
         check("/robots.txt", Route::Robots);
+        check("/sitemap.xml", Route::Sitemap);
+        check("/site.json", Route::Directory);
+        for page in Fixed::ALL {
+            check(page.path(), Route::Fixed(page));
+        }
         check("/healthz", Route::Unknown);
         check("", Route::Sales);
     }

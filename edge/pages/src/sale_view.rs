@@ -4,7 +4,7 @@ use crate::shown::shown;
 use kernel::money::Money;
 use kernel::order::QUANTITY_MAX;
 use kernel::time::UnixMillis;
-use kernel::wire::Sale;
+use kernel::wire::{Item, Sale};
 use layout::words;
 use serde::Serialize;
 
@@ -24,6 +24,7 @@ pub struct Instant {
 pub struct SaleView {
     id: String,
     slug: String,
+    item_id: String,
     title: String,
     paragraphs: Vec<String>,
     image_url: Option<String>,
@@ -49,9 +50,10 @@ impl SaleView {
         Self {
             id: sale.id.to_string(),
             slug: sale.slug.clone(),
+            item_id: item.id.to_string(),
             title: item.title.clone(),
             paragraphs: paragraphs(&item.description),
-            image_url: item.image_url.clone().filter(|url| is_picture(url)),
+            image_url: picture(item).map(str::to_owned),
             art: item.id.0 % ARTS,
             letter: first_letter(&item.title),
             price: words::money(sale.price),
@@ -66,6 +68,11 @@ impl SaleView {
             shown: shown(sale, now),
         }
     }
+}
+
+/// The address of the item's picture, if it has one that can be shown.
+pub fn picture(item: &Item) -> Option<&str> {
+    item.image_url.as_deref().filter(|url| is_picture(url))
 }
 
 /// The instant in all its shapes.

@@ -3,6 +3,7 @@
 //! Invariant: a token is judged by the PoP that gave it, whose key and whose store know it. A
 //! shopper may come to any PoP, so the others hand the order on to that one.
 
+use crate::passes;
 use crate::received::Received;
 use crate::routes::Pass;
 use crate::settings::Relay;
@@ -10,7 +11,7 @@ use kernel::problem::Problem;
 use kernel::token::pop_of;
 use kit::answer::Answer;
 use kit::peer::at_pop;
-use kit::snapshot;
+use kit::snapshot::{self, View};
 
 /// The answer of the PoP that the token names, if that is another one we know.
 pub(crate) async fn order(
@@ -22,17 +23,18 @@ pub(crate) async fn order(
         return Ok(None);
     }
     let view = snapshot::current(&relay.edge).await?;
-    let token = received.headers.get("authorization");
-    let token = token
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let named = token.split_once(' ').and_then(|(_, token)| pop_of(token));
-    let own = &relay.edge.keys.pop;
-    let mut others = view.snapshot().pops.iter();
-    let Some(other) = others.find(|pop| pop.id != *own && named.as_ref() == Some(&pop.id)) else {
+    let token = passes::bearer(&received.headers).unwrap_or_default();
+    let Some(other) = giver(relay, &view, token) else {
         return Ok(None);
     };
-    at_pop(&relay.edge, &view, received.asked(), &other.id)
+    at_pop(&relay.edge, &view, received.asked(), &other)
         .await
         .map(Some)
+}
+
+/// The PoP that a token names, if that is another one we know.
+pub(crate) fn giver(relay: &Relay, view: &View, token: &str) -> Option<String> {
+    let named = pop_of(token).filter(|pop| *pop != relay.edge.keys.pop)?;
+    let known = view.snapshot().pops.iter().any(|pop| pop.id == named);
+    known.then_some(named)
 }

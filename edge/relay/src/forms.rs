@@ -70,6 +70,7 @@ pub(crate) fn is_page(method: &str, path: &str) -> bool {
 
 /// The page.
 pub(crate) async fn answer(request: Request) -> Answer {
+    let method = request.method().clone();
     let result = match Relay::get().await {
         Ok(relay) => match Received::read(relay, request).await {
             Ok(received) => page(relay, received).await,
@@ -79,7 +80,7 @@ pub(crate) async fn answer(request: Request) -> Answer {
     };
     match result {
         Ok(page) => page,
-        Err(problem) => refused(&Told::problem(&problem).await, Vec::new()).await,
+        Err(problem) => Refusal::of(&problem, &method).await.answer().await,
     }
 }
 

@@ -24,8 +24,9 @@ use kernel::problem::{Problem, ProblemKind};
 use kit::accept::wants_page;
 use kit::answer::{self, Answer};
 use kit::visitor;
+use layout::refusal::Refusal;
 use received::Received;
-use routes::Route;
+use routes::{Pass, Route};
 use settings::Relay;
 use spin_sdk::http::{IntoResponse, Request};
 use spin_sdk::wasip3::http::types::{ErrorCode, Response};
@@ -33,13 +34,18 @@ use spin_sdk::wasip3::http::types::{ErrorCode, Response};
 #[spin_sdk::http_service]
 async fn handle(request: Request) -> Result<Response, ErrorCode> {
     kit::tally::belongs_to(Component::Relay);
-    let (method, headers) = (request.method(), request.headers());
-    if wants_page(method, headers) && forms::is_page(method.as_str(), request.uri().path()) {
+    let method = request.method().clone();
+    let wants_page = wants_page(&method, request.headers());
+    if wants_page && forms::is_page(method.as_str(), request.uri().path()) {
         return forms::answer(request).await.into_response();
     }
     match route(request).await {
         Ok(Reply::Here(answer)) => answer.into_response(),
         Ok(Reply::Origin(response)) => Ok(response),
+        Err(problem) if wants_page => {
+            let refusal = Refusal::of(&problem, &method).await;
+            refusal.answer().await.into_response()
+        }
         Err(problem) => answer::problem(&problem).into_response(),
     }
 }
@@ -60,6 +66,9 @@ async fn route(request: Request) -> Result<Reply, Problem> {
         Route::Sale(sale) => public::sale(relay, request.headers(), sale).await?,
         Route::Forward(pass) => {
             visitor::check_site(&relay.edge, request.method(), request.headers())?;
+            if pass == Pass::Token {
+                passes::not_forged(relay, request.headers()).await?;
+            }
             let received = Received::read(relay, request).await?;
             if let Some(answer) = elsewhere::order(relay, pass, &received).await? {
                 return Ok(Reply::Here(answer));

@@ -3,6 +3,7 @@
 //! Invariant: everything is checked here before the origin hears of the request, and by the origin
 //! once more; what is spent here is spent only for a request that is otherwise right.
 
+use crate::elsewhere;
 use crate::pace;
 use crate::received::Received;
 use crate::routes::Pass;
@@ -17,6 +18,18 @@ use kit::body::json;
 use kit::snapshot::View;
 use kit::{challenge, clock, snapshot, visitor};
 use spin_sdk::http::HeaderMap;
+
+/// Refuses a token that is not ours before a byte of the body is read: whoever forges sends many.
+pub(crate) async fn not_forged(relay: &'static Relay, headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(token) = bearer(headers) else {
+        return Ok(());
+    };
+    let view = snapshot::current(&relay.edge).await?;
+    if elsewhere::giver(relay, &view, token).is_some() {
+        return Ok(());
+    }
+    ours(relay, &view, token, clock::now()).map(drop)
+}
 
 /// Lets the request pass, or says what it lacks.
 pub(crate) async fn check(
@@ -74,20 +87,28 @@ fn token(
         session()?;
         return Err(ProblemKind::TokenMissing.into());
     };
-    let invalid = |detail: String| Problem::new(ProblemKind::TokenInvalid, detail);
-    // The token first: its check costs a twentieth of a session's, and whoever forges sends many.
-    let versions = view.key_versions(&relay.edge)?;
-    let token = verify(&relay.edge.keys, versions, text, now);
-    let token = token.map_err(|error| invalid(format!("The token is {}.", reason(&error))))?;
+    // The token first: its check costs a twentieth of a session's.
+    let token = ours(relay, view, text, now)?;
     let session = session()?;
     let order: OrderRequest = json(&received.headers, &received.body)?;
     if token.account != session.account {
-        return Err(invalid("The token is another account's.".to_owned()));
+        return Err(invalid("The token is another account's."));
     }
     if token.sale != order.sale_id {
-        return Err(invalid("The token is for another sale.".to_owned()));
+        return Err(invalid("The token is for another sale."));
     }
     Ok(token)
+}
+
+/// The token, if this PoP gave it and it still counts.
+fn ours(relay: &Relay, view: &View, text: &str, now: UnixMillis) -> Result<PurchaseToken, Problem> {
+    let versions = view.key_versions(&relay.edge)?;
+    let token = verify(&relay.edge.keys, versions, text, now);
+    token.map_err(|error| invalid(&format!("The token is {}.", reason(&error))))
+}
+
+fn invalid(detail: &str) -> Problem {
+    Problem::new(ProblemKind::TokenInvalid, detail)
 }
 
 fn reason(error: &BadToken) -> &'static str {
@@ -98,7 +119,7 @@ fn reason(error: &BadToken) -> &'static str {
 }
 
 /// The token of the one `Authorization: Bearer` header.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all("authorization").iter();
     let value = values.next()?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;

@@ -122,6 +122,7 @@ pub(super) fn verify(
     let solved = Solved {
         nonce: hex::encode(opened.nonce),
         expires_at: opened.expires_at,
+        made_for: String::new(),
     };
     let right = digits(answer).is_some_and(|digits| {
         let code = code(keys, &opened.nonce);

@@ -119,7 +119,7 @@ pub fn verify(
         &parameters.key_signature,
         &hmac_of(&keys.challenge_key, &key),
     );
-    if !signed || !solved || parameters.data != *binding {
+    if !signed || !solved || !parameters.data.is_good_for(binding) {
         return Err(BadAnswer::Wrong);
     }
     let expires_at = UnixMillis::from_seconds(parameters.expires_at);
@@ -129,6 +129,7 @@ pub fn verify(
     Ok(Solved {
         nonce: parameters.nonce,
         expires_at,
+        made_for: parameters.data.session,
     })
 }
 
@@ -287,6 +288,27 @@ mod tests {
         assert_eq!(result.nonce, "09".repeat(16));
         let other = verify(&keys(), &answer, &binding(Purpose::Place), NOON);
         assert_eq!(other, Err(BadAnswer::Wrong));
+    }
+
+    #[test]
+    fn a_session_is_recognised_and_binds_nobody() {
+        let made = |binding: Binding| {
+            let challenge = make(&keys(), binding, 50, NOON, &[9; 40]);
+            let solution = solve(&challenge, 50).unwrap();
+            answer(challenge, solution)
+        };
+        let for_one = made(binding(Purpose::Token).made_for("one"));
+        let for_nobody = made(binding(Purpose::Token));
+        let check = |answer: &str, asked: Binding, session: &str, expected| {
+            let solved = verify(&keys(), answer, &asked, NOON).unwrap();
+            assert_eq!(solved.was_made_for(session), expected, "{session}");
+        };
+        let token = || binding(Purpose::Token);
+        check(&for_one, token(), "one", true);
+        check(&for_one, token().made_for("two"), "one", true);
+        check(&for_one, token().made_for("two"), "two", false);
+        check(&for_nobody, token().made_for("one"), "one", false);
+        check(&for_nobody, token(), "", false);
     }
 
     #[test]

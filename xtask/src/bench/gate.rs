@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::figures::{Bound, Figures, Limit, Measurement, medians};
-use super::stage::Stage;
+use super::stage::{Host, Stage};
 use crate::install::{self, Purpose};
 use crate::programs;
 use crate::servers::Server;
@@ -114,7 +114,11 @@ fn in_turns(stage: &Stage, size: &Size) -> anyhow::Result<Vec<Vec<Vec<Measuremen
     let program = programs::need(&["redis-benchmark"])?;
     let program = program.to_str().context("a path that is no text")?;
     let origin = stage.origin("http")?;
-    let edge = stage.edge(&EDGE_VARIABLES)?;
+    let edge = stage.edge(&Host {
+        name: "edge",
+        args: &["--cache-mib", "0"],
+        variables: &EDGE_VARIABLES,
+    })?;
     let pop_redis = stage.pop_redis();
     let mut common = vec![
         format!("--edge=127.0.0.1:{}", edge.port()),

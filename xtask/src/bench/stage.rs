@@ -16,11 +16,23 @@ use crate::servers::{Launch, Ready, Server, Servers, Setting, ports};
 use crate::system::pop::{Pop, Site};
 use crate::{compile, programs, tool, workspace};
 
+/// What operators run of the host is built with; it takes long, and makes it a good deal faster.
+const HOST_PROFILE: &str = "dist";
 /// Any password does: the database lives as long as the benchmark.
 const PASSWORD: &str = "bench";
 /// 32 bytes each, as hexadecimal digits. What they protect lives for a minute on this machine.
 const POP_SECRET: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
 const SESSION_KEY: &str = "0707070707070707070707070707070707070707070707070707070707070707";
+
+/// An edge to start.
+pub struct Host<'a> {
+    /// What people call it; it has a data folder of this name.
+    pub name: &'a str,
+    /// Arguments besides those that every edge needs.
+    pub args: &'a [&'a str],
+    /// Variables of the app, besides what every PoP must know.
+    pub variables: &'a [(&'a str, &'a str)],
+}
 
 /// Running stores, and the programs to measure them with.
 pub struct Stage {
@@ -36,7 +48,7 @@ pub struct Stage {
 impl Stage {
     /// Builds the programs, starts the stores and makes the tables.
     pub fn set() -> anyhow::Result<Self> {
-        build(&["origin", "bench"])?;
+        build("release", &["origin", "bench"])?;
         let target = workspace::target()?;
         fs::create_dir_all(&target)?;
         let data = TempDir::with_prefix_in("bench-", &target)?;
@@ -76,13 +88,10 @@ impl Stage {
         Server::start(launch, self.ops_port, Ready::Http { path: "/readyz" })
     }
 
-    /// Builds the edge, and starts that of the one PoP with these variables besides what it must know. It stops when
-    /// it is dropped.
-    pub fn edge(&self, variables: &[(&str, &str)]) -> anyhow::Result<Server> {
+    /// Builds the app and the host as operators have it, and starts the edge of the one PoP. It stops
+    /// when it is dropped.
+    pub fn edge(&self, host: &Host<'_>) -> anyhow::Result<Server> {
         compile::components(&compile::COMPONENTS)?;
-        // Apart from the others: together, features of shared crates would differ, and all of
-        // wasmtime be built again.
-        build(&["edge-host"])?;
         let port = ports::free()?;
         let site = Site {
             url: format!("http://127.0.0.1:{port}"),
@@ -90,23 +99,47 @@ impl Stage {
             checkout_origins: String::new(),
         };
         let text = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        let variables: Vec<_> = variables.iter().map(text).collect();
+        let variables: Vec<_> = host.variables.iter().map(text).collect();
         let pop = Pop::new(0, POP_SECRET, port, self.stores.pop_redis_url());
-        let args = [
+        let environment = pop.environment(&site, &variables);
+        let manifest = workspace::top().join("spin.toml");
+        self.start(host.name, port, manifest, host.args, environment)
+    }
+
+    /// Builds the host as operators have it, and starts it with another app.
+    pub fn host(&self, name: &str, manifest: PathBuf, args: &[&str]) -> anyhow::Result<Server> {
+        self.start(name, ports::free()?, manifest, args, Vec::new())
+    }
+
+    fn start(
+        &self,
+        name: &str,
+        port: u16,
+        manifest: PathBuf,
+        more: &[&str],
+        environment: Vec<(String, String)>,
+    ) -> anyhow::Result<Server> {
+        // Apart from the others: together, features of shared crates would differ, and all of
+        // wasmtime be built again.
+        build(HOST_PROFILE, &["edge-host"])?;
+        let mut args = vec![
             "--manifest".into(),
-            workspace::top().join("spin.toml").into(),
+            manifest.into(),
             "--listen".into(),
             format!("127.0.0.1:{port}").into(),
             "--data".into(),
-            self.data.path().join(&pop.edge).into(),
+            self.data.path().join(name).into(),
         ];
+        args.extend(more.iter().map(Into::into));
         let launch = Launch {
-            name: "edge".to_owned(),
-            program: self.binaries.join("doorbuster-edge"),
-            args: args.to_vec(),
-            environment: pop.environment(&site, &variables),
+            name: name.to_owned(),
+            program: workspace::target()?
+                .join(HOST_PROFILE)
+                .join("doorbuster-edge"),
+            args,
+            environment,
             folder: workspace::top(),
-            log: self.data.path().join("logs/edge.log"),
+            log: self.data.path().join(format!("logs/{name}.log")),
             lock: None,
         };
         let path = "/.well-known/spin/health";
@@ -164,9 +197,9 @@ impl Stage {
     }
 }
 
-fn build(packages: &[&str]) -> anyhow::Result<()> {
+fn build(profile: &str, packages: &[&str]) -> anyhow::Result<()> {
     let mut command = workspace::cargo();
-    command.args(["build", "--release"]);
+    command.args(["build", "--profile", profile]);
     for package in packages {
         command.args(["--package", package]);
     }

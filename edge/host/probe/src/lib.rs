@@ -36,6 +36,7 @@ async fn handle(request: Request) -> Result<Response<BoxBody>> {
         "requests" => requests.to_string(),
         "body" => format!("{}", request.into_body().collect().await?.to_bytes().len()),
         "variable" => format!("{:?}", variables::get(&argument).await),
+        "arguments" => format!("{:?}", std::env::args().collect::<Vec<_>>()),
         "environment" => format!("{:?}", std::env::var(&argument).ok()),
         "file" => format!("{:?}", std::fs::read_to_string(&argument).ok()),
         "write" => format!("{:?}", std::fs::write(&argument, "").is_ok()),

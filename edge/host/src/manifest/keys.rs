@@ -1,13 +1,19 @@
-//! Which keys a manifest may have; the others are refused by their full name.
+//! Which keys a manifest may have; the others are refused by their full name, with what to do instead.
 
 use toml::{Table, Value};
 
 use crate::faults::Faults;
 
-/// The keys of one table: those honoured or safely ignored, and those of Spin that are not supported.
+const HTTP_ONLY: &str = "this host serves HTTP only; run this trigger under Spin";
+const COMPOSE: &str = "compose the components into one file beforehand";
+const NO_SQLITE: &str = "this host has no SQLite; use a key-value store or Redis";
+const NO_MODELS: &str = "this host runs no models; call one over HTTP";
+
+/// The keys of one table: those honoured or safely ignored, and those of Spin that are not supported,
+/// each with what to do.
 struct Keys {
     known: &'static [&'static str],
-    unsupported: &'static [&'static str],
+    unsupported: &'static [(&'static str, &'static str)],
 }
 
 const MANIFEST: Keys = Keys {
@@ -20,26 +26,40 @@ const MANIFEST: Keys = Keys {
     ],
     unsupported: &[],
 };
+/// `targets` and `tool` are for other programs; Spin ignores them when it runs an app, and so do we.
 const APPLICATION: Keys = Keys {
-    known: &["name", "version", "description", "authors"],
-    unsupported: &["trigger", "targets", "tool"],
+    known: &[
+        "name",
+        "version",
+        "description",
+        "authors",
+        "trigger",
+        "targets",
+        "tool",
+    ],
+    unsupported: &[],
+};
+const APPLICATION_HTTP: Keys = Keys {
+    known: &[],
+    unsupported: &[("base", "put it before every `trigger.http.route`")],
 };
 const VARIABLE: Keys = Keys {
     known: &["required", "default", "secret", "description"],
     unsupported: &[],
 };
-const TRIGGER: Keys = Keys {
-    known: &["http"],
-    unsupported: &["redis", "command", "cron", "sqs"],
-};
 const HTTP_TRIGGER: Keys = Keys {
-    known: &["id", "route", "component"],
-    unsupported: &["executor", "static_response", "components"],
+    known: &["id", "route", "component", "static_response", "executor"],
+    unsupported: &[("components", COMPOSE), ("dependencies", COMPOSE)],
 };
 const PRIVATE_ROUTE: Keys = Keys {
     known: &["private"],
     unsupported: &[],
 };
+const STATIC_RESPONSE: Keys = Keys {
+    known: &["status_code", "headers", "body"],
+    unsupported: &[],
+};
+/// `build`, `profile`, `targets` and `tool` mean nothing when an app runs without a profile.
 const COMPONENT: Keys = Keys {
     known: &[
         "source",
@@ -51,16 +71,19 @@ const COMPONENT: Keys = Keys {
         "key_value_stores",
         "allowed_outbound_hosts",
         "build",
-    ],
-    unsupported: &[
-        "ai_models",
-        "allowed_http_hosts",
-        "dependencies",
-        "dependencies_inherit_configuration",
         "profile",
-        "sqlite_databases",
         "targets",
         "tool",
+    ],
+    unsupported: &[
+        ("ai_models", NO_MODELS),
+        (
+            "allowed_http_hosts",
+            "write `allowed_outbound_hosts`, with a scheme before each host",
+        ),
+        ("dependencies", COMPOSE),
+        ("dependencies_inherit_configuration", COMPOSE),
+        ("sqlite_databases", NO_SQLITE),
     ],
 };
 const FILES: Keys = Keys {
@@ -71,28 +94,27 @@ const BUILD: Keys = Keys {
     known: &["command", "workdir", "watch"],
     unsupported: &[],
 };
+const PROFILE: Keys = Keys {
+    known: &["source", "environment", "dependencies", "build"],
+    unsupported: &[],
+};
 
 /// Notes every key that is not known, with its full name.
 pub fn check(manifest: &Table, faults: &mut Faults) {
     MANIFEST.check("", manifest, faults);
     if let Some(application) = table(manifest, "application") {
         APPLICATION.check("application", application, faults);
+        check_trigger_settings(application, faults);
     }
     for (name, variable) in tables(manifest, "variables") {
         VARIABLE.check(&format!("variables.{name}"), variable, faults);
     }
     if let Some(trigger) = table(manifest, "trigger") {
-        TRIGGER.check("trigger", trigger, faults);
+        for kind in trigger.keys().filter(|kind| *kind != "http") {
+            unsupported(&format!("trigger.{kind}"), HTTP_ONLY, faults);
+        }
         for http in elements(trigger, "http") {
-            HTTP_TRIGGER.check("trigger.http", http, faults);
-            if let Some(route) = table(http, "route") {
-                PRIVATE_ROUTE.check("trigger.http.route", route, faults);
-            }
-            if table(http, "component").is_some() {
-                faults.add(
-                    "`trigger.http.component` must be an id: inline components are not supported",
-                );
-            }
+            check_trigger(http, faults);
         }
     }
     for (id, component) in tables(manifest, "component") {
@@ -100,18 +122,51 @@ pub fn check(manifest: &Table, faults: &mut Faults) {
     }
 }
 
+/// `[application.trigger.*]`.
+fn check_trigger_settings(application: &Table, faults: &mut Faults) {
+    for (kind, settings) in tables(application, "trigger") {
+        let path = format!("application.trigger.{kind}");
+        if kind == "http" {
+            APPLICATION_HTTP.check(&path, settings, faults);
+        } else {
+            unsupported(&path, HTTP_ONLY, faults);
+        }
+    }
+}
+
+fn check_trigger(http: &Table, faults: &mut Faults) {
+    HTTP_TRIGGER.check("trigger.http", http, faults);
+    if let Some(route) = table(http, "route") {
+        PRIVATE_ROUTE.check("trigger.http.route", route, faults);
+    }
+    if let Some(component) = table(http, "component") {
+        check_component("trigger.http.component", component, faults);
+    }
+    if let Some(response) = table(http, "static_response") {
+        STATIC_RESPONSE.check("trigger.http.static_response", response, faults);
+    }
+    if let Some(executor) = http.get("executor") {
+        let kind = executor.get("type").and_then(Value::as_str);
+        if !matches!(kind, Some("http" | "spin")) {
+            unsupported(
+                "trigger.http.executor",
+                "only `{ type = \"http\" }` is; build the component for wasi:http",
+                faults,
+            );
+        }
+    }
+}
+
 fn check_component(path: &str, component: &Table, faults: &mut Faults) {
     COMPONENT.check(path, component, faults);
-    if table(component, "source").is_some() {
-        faults.add(format!(
-            "`{path}.source` must be the path of a file: URLs and registries are not supported"
-        ));
-    }
     for files in elements(component, "files") {
         FILES.check(&format!("{path}.files"), files, faults);
     }
     if let Some(build) = table(component, "build") {
         BUILD.check(&format!("{path}.build"), build, faults);
+    }
+    for (name, profile) in tables(component, "profile") {
+        PROFILE.check(&format!("{path}.profile.{name}"), profile, faults);
     }
 }
 
@@ -119,13 +174,18 @@ impl Keys {
     fn check(&self, path: &str, table: &Table, faults: &mut Faults) {
         let dot = if path.is_empty() { "" } else { "." };
         for key in table.keys() {
-            if self.unsupported.contains(&key.as_str()) {
-                faults.add(format!("`{path}{dot}{key}` is not supported by this host"));
+            let name = format!("{path}{dot}{key}");
+            if let Some((_, instead)) = self.unsupported.iter().find(|(known, _)| known == key) {
+                unsupported(&name, instead, faults);
             } else if !self.known.contains(&key.as_str()) {
-                faults.add(format!("unknown key `{path}{dot}{key}`"));
+                faults.add(format!("unknown key `{name}`"));
             }
         }
     }
+}
+
+fn unsupported(name: &str, instead: &str, faults: &mut Faults) {
+    faults.add(format!("`{name}` is not supported by this host: {instead}"));
 }
 
 fn table<'a>(parent: &'a Table, key: &str) -> Option<&'a Table> {

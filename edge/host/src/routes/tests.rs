@@ -4,9 +4,19 @@ use http::{HeaderMap, Uri};
 
 use super::*;
 
+/// To components numbered in this order.
+fn numbered<'a>(
+    patterns: &'a [&'static str],
+) -> impl Iterator<Item = (&'static str, Destination)> + 'a {
+    patterns
+        .iter()
+        .copied()
+        .zip((0..).map(Destination::Component))
+}
+
 fn routes(patterns: &[&'static str]) -> Routes {
     let mut faults = Faults::default();
-    let routes = Routes::build(patterns.iter().copied().zip(0..), &mut faults);
+    let routes = Routes::build(numbered(patterns), &mut faults);
     faults.into_result().unwrap();
     routes
 }
@@ -27,9 +37,11 @@ fn the_most_literal_route_wins() {
         let mut reversed = PATTERNS.to_vec();
         reversed.reverse();
         for patterns in [PATTERNS.to_vec(), reversed] {
-            let found = routes(&patterns)
-                .find(path)
-                .map(|found| patterns[found.component()]);
+            let routes = routes(&patterns);
+            let found = routes.find(path).map(|found| match found.destination() {
+                Destination::Component(number) => patterns[*number],
+                Destination::Fixed(_) => unreachable!("none is among them"),
+            });
             assert_eq!(found, expected, "{path}");
         }
     }
@@ -45,6 +57,10 @@ fn the_most_literal_route_wins() {
     check("/static", Some("/static/..."));
     check("/static/a/b", Some("/static/..."));
     check("/static/icons/a", Some("/static/icons/..."));
+    check("//sales", Some("/sales"));
+    check("/sales//12", Some("/..."));
+    check("/sales/12//", Some("/sales/:id"));
+    check("/sal%65s", Some("/..."));
     check("/.well-known/x", Some("/..."));
     check("*", None);
     check("", None);
@@ -62,7 +78,7 @@ fn without_a_wildcard_other_paths_match_nothing() {
 fn bad_routes_are_refused() {
     fn check(patterns: &[&'static str], expected: &str) {
         let mut faults = Faults::default();
-        Routes::build(patterns.iter().copied().zip(0..), &mut faults);
+        Routes::build(numbered(patterns), &mut faults);
         assert_eq!(faults.into_result().unwrap_err().to_string(), expected);
     }
     check(&["/a", "/a/"], "the route `/a/` stands twice");

@@ -17,78 +17,84 @@ use std::{
 use anyhow::{Context, Result};
 use tokio::{
     net::TcpStream,
-    sync::{OwnedSemaphorePermit, mpsc, watch},
+    sync::{mpsc, watch},
 };
 
-use super::Server;
+use super::{Server, caps::Place};
+use crate::engine;
 
-/// An accepted connection on its way to a thread; its number is limited by its permit.
+/// An accepted connection on its way to a thread; its number is limited by its place.
 pub struct Accepted {
     /// The connection, of no runtime yet.
     pub stream: std::net::TcpStream,
     /// Where it came from.
     pub client: SocketAddr,
+    /// Whether it speaks TLS.
+    pub is_tls: bool,
     /// Its place among the open connections.
-    pub permit: OwnedSemaphorePermit,
+    pub place: Place,
 }
 
-/// The threads.
-pub struct Workers {
-    threads: Vec<Worker>,
-    stop: watch::Sender<bool>,
-}
+/// Where connections go.
+pub struct Workers(Vec<Worker>);
 
 struct Worker {
     connections: mpsc::UnboundedSender<Accepted>,
     /// Connections it has.
     load: Arc<AtomicUsize>,
-    thread: JoinHandle<bool>,
+}
+
+/// The threads.
+pub struct Threads {
+    threads: Vec<JoinHandle<bool>>,
+    stop: watch::Sender<bool>,
+}
+
+/// Starts `count` threads that serve for `server`.
+pub fn start(server: &Arc<Server>, count: usize) -> Result<(Workers, Threads)> {
+    let (stop, stopped) = watch::channel(false);
+    let start = |number| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let (connections, waiting) = mpsc::unbounded_channel();
+        let load = Arc::new(AtomicUsize::new(0));
+        let (server, counted, stopped) = (server.clone(), load.clone(), stopped.clone());
+        let thread = thread::Builder::new()
+            .name(format!("serve-{number}"))
+            .spawn(move || {
+                runtime.block_on(server.serve_all(number, waiting, &counted, stopped))
+            })?;
+        Ok((Worker { connections, load }, thread))
+    };
+    let started: io::Result<Vec<_>> = (0..count).map(start).collect();
+    let (workers, threads) = started
+        .context("cannot start a thread")?
+        .into_iter()
+        .unzip();
+    Ok((Workers(workers), Threads { threads, stop }))
 }
 
 impl Workers {
-    /// Starts `count` threads that serve for `server`.
-    pub fn start(server: &Arc<Server>, count: usize) -> Result<Self> {
-        let (stop, stopped) = watch::channel(false);
-        let start = |number| {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
-            let (connections, waiting) = mpsc::unbounded_channel();
-            let load = Arc::new(AtomicUsize::new(0));
-            let (server, counted, stopped) = (server.clone(), load.clone(), stopped.clone());
-            let thread = thread::Builder::new()
-                .name(format!("serve-{number}"))
-                .spawn(move || {
-                    runtime.block_on(server.serve_all(number, waiting, &counted, stopped))
-                })?;
-            Ok(Worker {
-                connections,
-                load,
-                thread,
-            })
-        };
-        let threads: io::Result<Vec<Worker>> = (0..count).map(start).collect();
-        Ok(Self {
-            threads: threads.context("cannot start a thread")?,
-            stop,
-        })
-    }
-
     /// Gives a connection to the thread that has the fewest.
     pub fn take(&self, accepted: Accepted) {
-        let idle = self.threads.iter().min_by_key(|one| one.load.load(Relaxed));
+        let idle = self.0.iter().min_by_key(|one| one.load.load(Relaxed));
         if let Some(worker) = idle {
             worker.load.fetch_add(1, Relaxed);
-            // A thread ends only after this one told it to.
+            // A thread that is gone serves nobody: the host stops.
             drop(worker.connections.send(accepted));
         }
     }
+}
 
+impl Threads {
     /// Has every thread finish what is in flight. The answer is whether all was finished in time.
     pub fn stop(self) -> bool {
         self.stop.send_replace(true);
-        let ends = self.threads.into_iter().map(|one| one.thread.join());
-        ends.fold(true, |all, end| end.unwrap_or(false) && all)
+        let ends = self.threads.into_iter().map(JoinHandle::join);
+        // Each is waited for, whatever became of the ones before.
+        let unfinished = ends.filter(|end| !matches!(end, Ok(true)));
+        unfinished.count() == 0
     }
 }
 
@@ -107,16 +113,18 @@ impl Server {
                 let Accepted {
                     stream,
                     client,
-                    permit,
+                    is_tls,
+                    place,
                 } = accepted;
                 let load = load.clone();
                 match TcpStream::from_std(stream) {
                     Ok(stream) => {
-                        let connection = connections.serve(self.clone(), number, stream, client);
+                        let connection =
+                            connections.serve(self.clone(), number, stream, client, is_tls);
                         tokio::spawn(async move {
                             connection.await;
                             load.fetch_sub(1, Relaxed);
-                            drop(permit);
+                            drop(place);
                         });
                     }
                     Err(error) => {
@@ -130,6 +138,8 @@ impl Server {
             () = serve => {}
             _ = stopped.wait_for(|stopped| *stopped) => {}
         }
-        connections.finish(self.limits.shutdown_timeout).await
+        let finished = connections.finish(self.limits.shutdown_timeout).await;
+        engine::end();
+        finished
     }
 }

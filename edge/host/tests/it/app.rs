@@ -74,6 +74,13 @@ impl App {
         self
     }
 
+    /// With this runtime configuration.
+    pub fn runtime_config(self, text: &str) -> Self {
+        let file = self.folder.join("runtime.toml");
+        fs::write(&file, text).unwrap();
+        self.arguments(&["--runtime-config", file.to_str().unwrap()])
+    }
+
     /// With this environment variable.
     pub fn environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.into(), value.into()));
@@ -95,10 +102,8 @@ impl App {
                 process.try_wait().unwrap().is_none(),
                 "the host ended: {text}"
             );
-            let line = text
-                .lines()
-                .find_map(|line| line.split_once("listening on http://"));
-            listening = line.map(|(_, address)| address.trim().parse().unwrap());
+            // Addresses without TLS are named first.
+            listening = listening_on("http://", &text).or(listening_on("https://", &text));
             listening.is_some()
         });
         Host {
@@ -121,11 +126,13 @@ impl App {
     fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_doorbuster-edge"));
         command
+            .current_dir(&self.folder)
             .arg("--manifest")
             .arg(self.folder.join("spin.toml"))
             .arg("--data")
             .arg(self.folder.join("data"));
-        if !self.arguments.iter().any(|argument| argument == "--listen") {
+        let listens = |argument: &String| argument.starts_with("--listen");
+        if !self.arguments.iter().any(listens) {
             command.args(["--listen", "127.0.0.1:0"]);
         }
         if !self.has_cache {
@@ -173,16 +180,69 @@ impl Host {
         fs::read_to_string(&self.log).unwrap()
     }
 
+    /// Where the host speaks TLS.
+    pub fn tls_address(&self) -> SocketAddr {
+        let mut listening = None;
+        wait_for("the host to listen with TLS", || {
+            listening = listening_on("https://", &self.log());
+            listening.is_some()
+        });
+        listening.unwrap()
+    }
+
     /// Asks the host to end.
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Asks the host to read its files anew.
+    pub fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
+    /// Sends a signal, named as `kill` wants it.
+    pub fn signal(&self, signal: &str) {
         let id = self.process.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &id])
-                .status()
-                .unwrap()
-                .success()
-        );
+        let sent = Command::new("kill").args([signal, &id]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// A page of the operators' listener, for which the app must have `--ops`.
+    pub fn ops(&self, path: &str) -> Answer {
+        let log = self.log();
+        let line = log
+            .lines()
+            .find_map(|line| line.split_once("operators' listener on http://"));
+        let (_, address) = line.expect("the host has an operators' listener");
+        get(address.trim().parse().unwrap(), path, &[])
+    }
+
+    /// The sum of all samples of a metric whose labels hold all these texts.
+    pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+        let page = self.ops("/metrics").body;
+        let samples = page.lines().filter_map(|line| {
+            let (key, value) = line.rsplit_once(' ')?;
+            let of_it = key
+                .strip_prefix("doorbuster_edge_host_")?
+                .strip_prefix(name)?;
+            let is_it = of_it.is_empty() || of_it.starts_with('{');
+            let has_all = labels.iter().all(|label| of_it.contains(label));
+            (is_it && has_all).then(|| value.parse::<f64>().unwrap())
+        });
+        samples.sum()
+    }
+
+    /// The memory of the host that is really there, in MiB.
+    pub fn resident_mib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib: u64 = line
+            .unwrap()
+            .trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .unwrap();
+        kib >> 10
     }
 
     /// Waits for the end.
@@ -202,6 +262,13 @@ impl Drop for Host {
         drop(self.process.kill());
         drop(self.process.wait());
     }
+}
+
+/// The first address that the log names with this scheme.
+fn listening_on(scheme: &str, log: &str) -> Option<SocketAddr> {
+    let begin = format!("listening on {scheme}");
+    let (_, address) = log.lines().find_map(|line| line.split_once(&begin))?;
+    address.trim().parse().ok()
 }
 
 /// Polls until `condition` holds.

@@ -1,10 +1,12 @@
 //! The smallest client that tests need: HTTP/1.0, one request a connection, everything in sight.
 
 use std::{
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
     time::Duration,
 };
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// An answer.
 #[derive(Debug)]
@@ -65,6 +67,46 @@ pub fn request(
         head: head.replace("\r\n", "\n"),
         body: body.into(),
     }
+}
+
+/// Sends bytes as they are and reads until the other side closes, which it must do soon: less than
+/// its limit of idle connections by default.
+pub fn converse(address: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = connect(address);
+    let soon = Duration::from_secs(30);
+    stream.set_read_timeout(Some(soon)).unwrap();
+    // It may be closed before all was sent.
+    drop(stream.write_all(bytes));
+    let mut answer = Vec::new();
+    if let Err(error) = stream.read_to_end(&mut answer) {
+        let begun = String::from_utf8_lossy(bytes);
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{begun}");
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// What is in chunks, if they are whole.
+pub fn unchunked(mut chunks: &str) -> Option<String> {
+    let mut text = String::new();
+    loop {
+        let (size, rest) = chunks.split_once("\r\n")?;
+        let size = usize::from_str_radix(size, 16).unwrap();
+        text += rest.get(..size)?;
+        chunks = rest.get(size + 2..)?;
+        if size == 0 {
+            return Some(text);
+        }
+    }
+}
+
+/// Has this process open as many files as the system allows.
+pub fn open_many_files() {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let limit = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    setrlimit(Resource::Nofile, limit).unwrap();
 }
 
 /// A connection that does not wait for ever.

@@ -11,6 +11,9 @@ fn a_component_sees_its_request_and_how_it_was_reached() {
     let forged = [
         ("spin-client-addr", "192.0.2.66:1"),
         ("spin-path-info", "/forged"),
+        ("connection", "x-hop"),
+        ("x-twice", "1"),
+        ("x-twice", "2"),
     ];
     let answer = client::get(host.address, "/probe/a%20b/seen?q=%C3%A9", &forged);
     let lines: Vec<&str> = answer.body.lines().collect();
@@ -36,6 +39,11 @@ fn a_component_sees_its_request_and_how_it_was_reached() {
     assert_eq!(addresses.len(), 2);
     assert_eq!(addresses[0], "192.0.2.66:1");
     assert!(addresses[1].starts_with("127.0.0.1:"), "{addresses:?}");
+    assert_eq!(values("x-twice"), ["1", "2"]);
+    assert!(
+        values("connection").is_empty(),
+        "it is between the client and the host"
+    );
     assert!(
         values("host").is_empty(),
         "Spin gives the host in the URL only"
@@ -71,6 +79,11 @@ fn a_component_has_only_what_it_was_granted() {
         ("variable?plain", r#"Ok("p")"#),
         ("variable?other", r#"Err(Error::Undefined("other"))"#),
         ("variable?origin", r#"Err(Error::Undefined("origin"))"#),
+        (
+            "variable?Bad",
+            r#"Err(Error::InvalidName("`Bad`: a variable's name starts with a lower-case letter"))"#,
+        ),
+        ("arguments", "[]"),
         ("environment?MODE", r#"Some("test")"#),
         ("environment?HIDDEN", "None"),
         ("environment?SPIN_VARIABLE_ORIGIN", "None"),
@@ -108,17 +121,12 @@ fn values_survive_the_host() {
 #[test]
 fn a_store_of_the_runtime_configuration_is_opened_by_its_label() {
     let app = App::new("key_value_stores = [\"snapshots\"]", "");
-    let config = app.folder.join("runtime.toml");
-    fs::write(
-        &config,
-        "[key_value_store.snapshots]\ntype = \"spin\"\npath = \"s.redb\"\n",
-    )
-    .unwrap();
-    let app = app.arguments(&["--runtime-config", config.to_str().unwrap()]);
+    let app =
+        app.runtime_config("[key_value_store.snapshots]\ntype = \"spin\"\npath = \"new/s.redb\"\n");
     let host = app.start();
     assert_eq!(host.tell("open?snapshots"), "open");
     assert_eq!(host.tell("open?default"), "Error::AccessDenied");
-    assert!(app.folder.join("s.redb").exists());
+    assert!(app.folder.join("new/s.redb").exists());
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn a_request_that_waits_too_long_is_given_up() {
 
 #[test]
 fn a_memory_bomb_or_a_trap_ends_only_its_instance() {
-    let app = App::new("", "").arguments(&["--max-memory-mib", "32"]);
+    let app = App::new("", "").arguments(&["--max-memory-mib", "32", "--threads", "1"]);
     let host = app.start();
     assert_eq!(host.tell("allocate?16"), "16");
     for command in ["allocate?64", "trap"] {
@@ -169,7 +169,7 @@ fn an_answer_cut_off_by_a_trap_does_not_look_whole() {
 
 #[test]
 fn an_instance_serves_only_so_many_requests() {
-    let app = App::new("", "").arguments(&["--max-requests-per-instance", "3"]);
+    let app = App::new("", "").arguments(&["--max-requests-per-instance", "3", "--threads", "1"]);
     let host = app.start();
     let seen: Vec<String> = (0..7).map(|_| host.tell("requests")).collect();
     assert_eq!(seen, ["1", "2", "3", "1", "2", "3", "1"]);
@@ -177,7 +177,7 @@ fn an_instance_serves_only_so_many_requests() {
 
 #[test]
 fn an_idle_instance_is_let_go() {
-    let app = App::new("", "").arguments(&["--instance-idle-timeout", "100ms"]);
+    let app = App::new("", "").arguments(&["--instance-idle-timeout", "100ms", "--threads", "1"]);
     let host = app.start();
     assert_eq!(host.tell("requests"), "1");
     wait_for("a fresh instance", || {

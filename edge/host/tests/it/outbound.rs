@@ -15,7 +15,7 @@ use std::{
 use crate::app::{App, wait_for};
 
 /// A server that answers every request with `hello` and counts its connections.
-fn hello_server() -> (SocketAddr, Arc<AtomicU32>) {
+pub fn hello_server() -> (SocketAddr, Arc<AtomicU32>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let connections = Arc::new(AtomicU32::new(0));
@@ -67,6 +67,7 @@ fn only_allowed_hosts_are_reached_and_connections_are_kept() {
     ] {
         assert_eq!(host.tell(&format!("fetch?{url}")), refused, "{url}");
     }
+    assert_eq!(host.tell("fetch?/x"), "ErrorCode::HttpRequestUriInvalid");
     assert_eq!(untouched.load(Relaxed), 0);
     assert!(host.log().contains("not in allowed_outbound_hosts"));
 
@@ -162,7 +163,7 @@ true"#;
 }
 
 /// A Redis that is stopped when dropped.
-struct Redis(Child);
+pub struct Redis(Child);
 
 impl Drop for Redis {
     fn drop(&mut self) {
@@ -176,10 +177,18 @@ fn redis() -> (Option<Redis>, String) {
     if let Ok(url) = std::env::var("DOORBUSTER_TEST_POP_REDIS_URL") {
         return (None, url);
     }
-    let address = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let address = free_address();
+    (Some(redis_at(address)), format!("redis://{address}"))
+}
+
+/// An address where nobody listens.
+pub fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// A server of our own, empty.
+pub fn redis_at(address: SocketAddr) -> Redis {
     let process = Command::new("redis-server")
         .args(["--bind", "127.0.0.1", "--port", &address.port().to_string()])
         .args(["--save", "", "--appendonly", "no"])
@@ -188,5 +197,5 @@ fn redis() -> (Option<Redis>, String) {
         .unwrap();
     let server = Redis(process);
     wait_for("Redis", || std::net::TcpStream::connect(address).is_ok());
-    (Some(server), format!("redis://{address}"))
+    server
 }

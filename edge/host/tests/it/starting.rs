@@ -67,7 +67,7 @@ fn faults_of_the_app_stop_the_start_with_one_line() {
     fs::write(app.folder.join("probe.wasm"), b"\0asm\x0d\0\x01\0").unwrap();
     check(
         &app,
-        &["component `probe` does not serve wasi:http/handler@0.3.0"],
+        &["component `probe`: it does not export `wasi:http/handler@0.3.0`"],
     );
     fs::remove_file(app.folder.join("spin.toml")).unwrap();
     check(&app, &["cannot read", "spin.toml"]);
@@ -95,8 +95,38 @@ fn a_check_starts_nothing() {
     assert!(success, "a check gets along with a running host: {log}");
     assert!(log.contains("the app is in order"), "{log}");
     assert!(!log.contains("listening"), "{log}");
-    let (success, log) = App::new("foo = 1", "").arguments(&["--check"]).run();
+}
+
+#[test]
+fn a_check_names_every_fault_at_once() {
+    let app = App::new(
+        "foo = 1\nfiles = [\"missing.txt\"]\nallowed_outbound_hosts = [\"origin\"]\n\
+         key_value_stores = [\"other\"]",
+        "[variables]\na = { required = true }\n\
+         [[trigger.http]]\nroute = \"/a/*\"\nstatic_response = { status_code = 7 }\n\
+         [[trigger.http]]\nroute = \"/b\"\ncomponent = { source = \"missing.wasm\" }\n\
+         [[trigger.http]]\nroute = \"/c\"\ncomponent = { source = \"broken.wasm\" }",
+    );
+    fs::write(app.folder.join("broken.wasm"), "this is not wasm").unwrap();
+    let (success, log) = app.arguments(&["--check"]).run();
     assert!(!success, "{log}");
+    let error = log
+        .lines()
+        .find(|line| line.starts_with("error: "))
+        .unwrap();
+    for expected in [
+        "unknown key `component.probe.foo`",
+        "`missing.txt` does not exist",
+        "`origin`: write `scheme://",
+        "the store `other` is not in the runtime configuration",
+        "set SPIN_VARIABLE_A",
+        "the route `/a/*` has a wildcard",
+        "7 is not the status of an answer",
+        "missing.wasm is not there",
+        "component `http-trigger3-component`: cannot load",
+    ] {
+        assert!(error.contains(expected), "{expected} is missing: {error}");
+    }
 }
 
 #[test]

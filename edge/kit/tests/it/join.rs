@@ -142,11 +142,19 @@ fn arrivals_are_dense_and_go_on_above_a_report_after_a_loss() {
 fn a_chunk_is_folded_once_and_in_order() {
     let mut lobby = Lobby::start();
     let mut fold = |number: &str, root: &str| {
-        let arguments = [number, root, "3600000"].map(str::to_owned);
-        lobby.server.run(FOLD, &[Lobby::key("chunks")], &arguments)
+        let arguments = [number, root, &root.repeat(2), "3600000"].map(str::to_owned);
+        let keys = [
+            Lobby::key("chunks"),
+            Lobby::key(&format!("leaves:{number}")),
+        ];
+        lobby.server.run(FOLD, &keys, &arguments)
     };
     assert_eq!(fold("0", "aa"), ["folded"]);
     assert_eq!(fold("0", "bb"), ["kept"]);
     assert_eq!(fold("2", "cc"), ["kept"]);
     assert_eq!(fold("1", "dd"), ["folded"]);
+    for (number, expected) in [(0, "aaaa"), (1, "dddd"), (2, "nil")] {
+        let key = Lobby::key(&format!("leaves:{number}"));
+        assert_eq!(lobby.server.command("GET", &[&key]), expected);
+    }
 }

@@ -5,7 +5,7 @@
 //! one transaction, so that many instances that refresh at once pay for one flush; an answered write
 //! survives the process and the machine.
 
-use std::{path::Path, sync::Arc, thread};
+use std::{fs, path::Path, sync::Arc, thread};
 
 use anyhow::{Context, Result};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
@@ -18,9 +18,9 @@ const KEY_BYTES_MAX: usize = 4 << 10;
 const WRITES_WAITING_MAX: usize = 1024;
 const WRITES_PER_COMMIT_MAX: usize = 256;
 
-/// An open store; clones share it.
+/// An open file; clones share it.
 #[derive(Clone)]
-pub struct Store {
+pub struct FileStore {
     database: Arc<Database>,
     writes: mpsc::Sender<Write>,
 }
@@ -32,10 +32,13 @@ struct Write {
     done: oneshot::Sender<Result<(), String>>,
 }
 
-impl Store {
+impl FileStore {
     /// Opens the file or makes it. Only one process at a time can.
     pub fn open(file: &Path) -> Result<Self> {
         let name = file.display();
+        let folder = file.parent().unwrap_or(Path::new(""));
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
         let database = Database::builder()
             .set_cache_size(CACHE_BYTES)
             .create(file)
@@ -136,7 +139,7 @@ mod tests {
     #[tokio::test]
     async fn writes_are_read_back_and_survive() {
         let file = std::env::temp_dir().join(format!("edge-host-store-{}", std::process::id()));
-        let store = Store::open(&file).unwrap();
+        let store = FileStore::open(&file).unwrap();
         assert_eq!(store.get("a").unwrap(), None);
         let writes = (0..500).map(|n| store.write(format!("k{n:03}"), Some(vec![1; n])));
         for result in futures::future::join_all(writes).await {
@@ -153,7 +156,7 @@ mod tests {
                 .is_err()
         );
         assert!(
-            Store::open(&file).is_err(),
+            FileStore::open(&file).is_err(),
             "a second process would corrupt the first"
         );
 
@@ -161,7 +164,7 @@ mod tests {
         drop(store);
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
         let store = loop {
-            match Store::open(&file) {
+            match FileStore::open(&file) {
                 Ok(store) => break store,
                 Err(error) => assert!(std::time::Instant::now() < deadline, "{error:#}"),
             }
