@@ -24,6 +24,7 @@ const NOT_KEPT: [HeaderName; 8] = [
     header::TRANSFER_ENCODING,
     header::UPGRADE,
 ];
+
 /// When a request was sent to a component, by both clocks. Age counts from here: an answer is never
 /// younger than the question (RFC 9111, section 4.2.3).
 #[derive(Clone, Copy, Debug)]
