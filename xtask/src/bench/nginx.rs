@@ -44,17 +44,13 @@ fn configuration(folder: &Path, port: u16, page: &Page) -> String {
     let media_type = page.headers.iter().find(|(name, _)| is_type(name));
     let media_type = media_type.map_or("text/html", |(_, value)| value.as_str());
     let own = ["content-type", "etag", "last-modified", "accept-ranges"];
-    let headers: String = page
-        .headers
-        .iter()
-        .filter(|(name, _)| !own.contains(&name.as_str()))
-        .map(|(name, value)| {
-            format!(
-                "    add_header {name} \"{}\";\n",
-                value.replace('"', "\\\"")
-            )
-        })
-        .collect();
+    let said = page.headers.iter();
+    let said = said.filter(|(name, _)| !own.contains(&name.as_str()));
+    let lines = said.map(|(name, value)| {
+        let value = value.replace('"', "\\\"");
+        format!("    add_header {name} \"{value}\";\n")
+    });
+    let headers = lines.collect::<Vec<_>>().concat();
     format!(
         "daemon off;\nworker_processes auto;\npid {folder}/nginx.pid;\nerror_log stderr;\n\
          events {{ worker_connections 4096; }}\nhttp {{\n  access_log off;\n  \
