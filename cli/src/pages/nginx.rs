@@ -46,7 +46,7 @@ pub(super) fn text(site: &Site, rules: &Rules) -> anyhow::Result<String> {
         site.assets
     );
     let _ = writeln!(text, "location /assets/ {{\n    {rewrite}\n{of_former}}}");
-    for rule in &rules.rules {
+    for rule in &rules.special {
         if rule.pattern == Pattern::Exact(site.missing.path.clone()) {
             continue;
         }

@@ -14,7 +14,7 @@ pub(super) struct Rules {
     /// What every answer has.
     pub common: Headers,
     /// What each has besides.
-    pub rules: Vec<Rule>,
+    pub special: Vec<Rule>,
     /// The media type of each ending.
     pub media_types: BTreeMap<String, String>,
 }
@@ -50,7 +50,7 @@ impl Rules {
             groups.entry(top(&page.path)).or_default().push(page);
         }
         let common = common(site);
-        let mut rules = Vec::new();
+        let mut special = Vec::new();
         for (top, pages) in groups {
             let first = &pages[0].headers;
             let deeper = pages[0].path != top;
@@ -61,17 +61,17 @@ impl Rules {
             {
                 let paths = pages.iter().map(|page| page.path.as_str());
                 let pattern = Pattern::Below(shared_folder(paths));
-                rules.push(Rule::new(pattern, &pages, without(first, &common)));
+                special.push(Rule::new(pattern, &pages, without(first, &common)));
                 continue;
             }
             for page in pages {
                 let pattern = Pattern::Exact(page.path.clone());
-                rules.push(Rule::new(pattern, &[page], own(page, &common)));
+                special.push(Rule::new(pattern, &[page], own(page, &common)));
             }
         }
         Ok(Self {
             common,
-            rules,
+            special,
             media_types,
         })
     }
@@ -86,7 +86,7 @@ impl Rules {
             lines.collect::<String>()
         };
         text.push_str(&lines_of(&self.common));
-        for rule in &self.rules {
+        for rule in &self.special {
             // Writing to a String cannot fail.
             let _ = match &rule.pattern {
                 Pattern::Exact(path) => writeln!(text, "{path}"),

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::time::Duration;
+use tokio::time::sleep;
 
 /// The most addresses, which is more than a catalogue of 1,000 sales has.
 const ADDRESSES_MAX: usize = 20_000;
@@ -26,8 +27,10 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const AT_ONCE: usize = 8;
 /// How often the whole site is read if sales come and go meanwhile, ...
 const READINGS_MAX: usize = 3;
-/// ... and a page if it changes between its plain and its compressed form.
+/// ... and a page if it changes between its plain and its compressed form, or is too old.
 const TRIES_MAX: usize = 5;
+/// The pause before an answer that is too old is asked for again.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Where nothing is: the page for it.
 const MISSING: &str = "/404";
@@ -237,8 +240,27 @@ impl Reader<'_> {
         Ok((sent == encoding).then_some(answer))
     }
 
-    /// As a browser asks.
+    /// The answer, no older than it may be.
     async fn ask(&self, path: &str, encoding: &str) -> anyhow::Result<Fetched> {
+        let mut answer = self.ask_once(path, encoding).await?;
+        for _ in 1..TRIES_MAX {
+            if !is_stale(&answer) {
+                return Ok(answer);
+            }
+            sleep(PAUSE).await;
+            answer = self.ask_once(path, encoding).await?;
+        }
+        let age = answer.header("age").unwrap_or_default();
+        let stale = is_stale(&answer);
+        ensure!(
+            !stale,
+            "{path} is {age} s old: the edge does not hear from its origin; please try again when it does"
+        );
+        Ok(answer)
+    }
+
+    /// As a browser asks.
+    async fn ask_once(&self, path: &str, encoding: &str) -> anyhow::Result<Fetched> {
         ensure!(path.starts_with('/'), "{path:?} is no path");
         let headers = [
             ("accept", "text/html, */*;q=0.8"),
@@ -247,6 +269,26 @@ impl Reader<'_> {
         let url = format!("{}{path}", self.edge);
         Ok(self.fetcher.ask(&url, &headers).await?)
     }
+}
+
+/// Whether it is older than a cache that keeps to its `Cache-Control` would let it become.
+fn is_stale(answer: &Fetched) -> bool {
+    let cache_control = answer.header("cache-control").unwrap_or_default();
+    let age = answer.header("age").and_then(|age| age.parse::<u64>().ok());
+    age.is_some_and(|age| age > life_seconds(cache_control))
+}
+
+fn life_seconds(cache_control: &str) -> u64 {
+    let seconds = |name: &str| {
+        let mut parts = cache_control
+            .split(',')
+            .filter_map(|part| part.split_once('='));
+        let part = parts.find(|part| part.0.trim() == name);
+        part.and_then(|part| part.1.trim().parse::<u64>().ok())
+    };
+    let fresh = seconds("s-maxage").or_else(|| seconds("max-age"));
+    let more = seconds("stale-while-revalidate").unwrap_or_default();
+    fresh.unwrap_or_default().saturating_add(more)
 }
 
 fn kept(answer: &Fetched) -> Headers {
@@ -262,4 +304,25 @@ fn unpacked(gzip: &[u8]) -> anyhow::Result<Vec<u8>> {
     let read = GzDecoder::new(gzip).take(limit).read_to_end(&mut plain);
     read.context("its compressed form cannot be unpacked")?;
     Ok(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::life_seconds;
+
+    #[test]
+    fn an_answer_says_how_old_it_may_become() {
+        let check = |text, expected| assert_eq!(life_seconds(text), expected, "{text}");
+        check(
+            "public, max-age=1, s-maxage=1, stale-while-revalidate=1, stale-if-error=60",
+            2,
+        );
+        check(
+            "public, max-age=60, s-maxage=300, stale-while-revalidate=600",
+            900,
+        );
+        check("public, max-age=86400", 86_400);
+        check("no-store", 0);
+        check("max-age=never", 0);
+    }
 }

@@ -130,7 +130,7 @@ async fn open_streams_hold_no_instance() {
     let shop = Shop::shared();
     let sale = shop.sale(40, 1).await;
     // One instance, of the relay, and it is let go after its 128 requests.
-    let edge = Edge::start(shop, &["--max-instances", "1"], &[]);
+    let edge = Edge::start(shop, &["--threads", "1", "--max-instances", "1"], &[]);
     let mut buyers = shop.buyers(40).await;
     let mut orders = Vec::new();
     for buyer in &mut buyers {

@@ -54,6 +54,8 @@ pub struct Assembly {
     /// The client, and whether and how many connections it keeps: a reload goes on with those there
     /// are.
     client: Mutex<Option<(Connections, Client)>>,
+    /// Places for Redis connections, and how many they are: those of before a reload count.
+    places: Mutex<(Option<usize>, Places)>,
     /// Sites that were begun.
     number: AtomicU64,
 }
@@ -134,6 +136,7 @@ impl Assembly {
             metrics,
             opened: Mutex::default(),
             client: Mutex::default(),
+            places: Mutex::default(),
             number: AtomicU64::new(0),
         })
     }
@@ -164,7 +167,7 @@ impl Assembly {
             mut faults,
         } = written;
         let client = self.client(&config.outbound_http)?;
-        let places = Places::new(config.outbound_redis.max_connections);
+        let places = self.places(config.outbound_redis.max_connections);
         let generation = Arc::new(Generation::default());
         let limits = self.limits(&config);
         let mut components = Vec::new();
@@ -243,6 +246,14 @@ impl Assembly {
         let made = Client::new(&self.arguments.limits, config, self.own_address)?;
         *client = Some((wanted, made.clone()));
         Ok(made)
+    }
+
+    fn places(&self, count: Option<usize>) -> Places {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.0 != count {
+            *places = (count, Places::new(count));
+        }
+        places.1.clone()
     }
 
     /// Those of the command line, and of the runtime configuration where it is stricter.

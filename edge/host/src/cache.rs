@@ -5,7 +5,7 @@
 //!
 //! In the order of a request: `address` names what it asks for, `store` finds what is stored for that,
 //! `stored` says what it may be used for and makes the answer of it; otherwise `forward` decides who
-//! asks (`flights`), and `fill` does and stores what came.
+//! asks (`flights`), and `fill` does and stores what came if `head` says that it may be kept.
 
 mod address;
 mod collect;
@@ -13,6 +13,7 @@ mod directives;
 mod fill;
 mod flights;
 mod forward;
+mod head;
 mod status;
 mod store;
 mod stored;

@@ -18,8 +18,9 @@ pub use operation::Operation;
 /// Runs a Spin app (manifest version 2) on wasmtime, where Spin is not installed.
 ///
 /// It refuses by name what it does not support. Values of the app's variables come from the
-/// providers of the runtime configuration, from SPIN_VARIABLE_<NAME> and from .env; the log goes to stderr and is filtered by RUST_LOG. When the app is ready
-/// the log says `listening on http://<address>`.
+/// providers of the runtime configuration, from SPIN_VARIABLE_<NAME> and from .env; the log goes to
+/// stderr and is filtered by RUST_LOG. When the app is ready the log says
+/// `listening on http://<address>`, or https, for each address.
 #[derive(Debug, Parser)]
 #[command(name = "doorbuster-edge", version, max_term_width = 100)]
 pub struct Arguments {
@@ -69,8 +70,8 @@ pub struct Limits {
     /// Instances of all components together; without a free one a request is shed with 503
     #[arg(long, value_name = "COUNT", default_value = "512", value_parser = positive())]
     pub max_instances: usize,
-    /// Requests an instance serves in its life
-    #[arg(long, value_name = "COUNT", default_value = "128", value_parser = positive())]
+    /// Requests an instance serves in its life; making one costs as much as some fifty requests
+    #[arg(long, value_name = "COUNT", default_value = "1024", value_parser = positive())]
     pub max_requests_per_instance: usize,
     /// Requests an instance serves at once
     #[arg(long, value_name = "COUNT", default_value = "16", value_parser = positive())]

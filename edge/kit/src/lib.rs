@@ -32,6 +32,7 @@ pub mod tally;
 pub mod accept;
 pub mod answer;
 pub mod body;
+pub mod exchange;
 pub mod form;
 pub mod visitor;
 

@@ -3,13 +3,21 @@
 //! Invariant: nothing inline runs, nobody frames a page, and it is read by nobody but its own site.
 
 use crate::settings::Site;
-use kit::answer::{Answer, with_header};
+use kit::answer::Answer;
+use spin_sdk::http::{HeaderName, HeaderValue};
 
 /// A year, which is what browsers keep a promise of HTTPS for at least.
 const HTTPS_ONLY: &str = "max-age=31536000";
 
 /// The headers on top of what the answer has.
-pub fn secure(answer: Answer, site: &Site) -> Answer {
+pub fn secure(mut answer: Answer, site: &Site) -> Answer {
+    for (name, value) in site.headers.get_or_init(|| all(site)) {
+        answer.headers_mut().insert(name.clone(), value.clone());
+    }
+    answer
+}
+
+fn all(site: &Site) -> Vec<(HeaderName, HeaderValue)> {
     let policy = policy(site);
     let headers = [
         ("content-security-policy", policy.as_str()),
@@ -28,9 +36,11 @@ pub fn secure(answer: Answer, site: &Site) -> Answer {
         .https
         .then_some(("strict-transport-security", HTTPS_ONLY));
     let headers = headers.into_iter().chain(https);
-    headers.fold(answer, |answer, (name, value)| {
-        with_header(answer, name, value)
-    })
+    let valid = |(name, value)| {
+        let value = HeaderValue::from_str(value).ok()?;
+        Some((HeaderName::from_static(name), value))
+    };
+    headers.filter_map(valid).collect()
 }
 
 fn policy(site: &Site) -> String {

@@ -1,5 +1,6 @@
 //! What the component's variables say of the site that browsers must know with every page.
 
+use spin_sdk::http::{HeaderName, HeaderValue};
 use spin_sdk::variables;
 use std::sync::OnceLock;
 
@@ -11,6 +12,8 @@ pub struct Site {
     pub checkout_origins: String,
     /// Whether browsers reach it by HTTPS: variable `site_url`.
     pub https: bool,
+    /// What [`crate::headers::secure`] makes of it, once.
+    pub(crate) headers: OnceLock<Vec<(HeaderName, HeaderValue)>>,
 }
 
 impl Site {
@@ -29,6 +32,7 @@ impl Site {
         Self {
             checkout_origins: origins(checkout_origins),
             https: url.to_ascii_lowercase().starts_with("https://"),
+            headers: OnceLock::new(),
         }
     }
 }

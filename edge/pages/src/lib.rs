@@ -23,9 +23,27 @@ mod catalogue;
 mod site;
 
 use kernel::edge_report::Component;
+use kernel::problem::ProblemKind;
+use kit::exchange::{Asked, respond};
+use spin_sdk::wasip3::exports::http::handler::Guest;
+use spin_sdk::wasip3::http::types::{ErrorCode, Request, Response};
 
-#[spin_sdk::http_service]
-async fn handle(request: spin_sdk::http::Request) -> kit::answer::Answer {
-    kit::tally::belongs_to(Component::Pages);
-    site::answer(request.method(), request.uri(), request.headers()).await
+/// What an answer depends on, besides the address.
+const HEADERS: [&str; 4] = ["accept", "accept-encoding", "content-type", "if-none-match"];
+
+/// The component. It does by hand what `spin_sdk::http_service` would do for it, as that reads every
+/// header of a request.
+struct Pages;
+
+spin_sdk::wasip3::http::service::export!(Pages);
+
+impl Guest for Pages {
+    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        kit::tally::belongs_to(Component::Pages);
+        let answer = match Asked::read(&request, &HEADERS) {
+            Some(asked) => site::answer(&asked.method, &asked.uri, &asked.headers).await,
+            None => kit::answer::problem(&ProblemKind::Malformed.into()),
+        };
+        respond(answer).await
+    }
 }

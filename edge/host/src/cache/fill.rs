@@ -12,7 +12,8 @@ use super::{
     address::Key,
     collect::{Collected, collect},
     flights::{End, Lead},
-    stored::{Asked, Head, Stored, Use, whole},
+    head::{Asked, Head},
+    stored::{Stored, Use, whole},
 };
 use crate::{body, server::Components};
 
@@ -109,7 +110,7 @@ impl Fill {
         let (parts, content) = answer.into_parts();
         match collect(content, bytes_max).await {
             Collected::Whole(bytes) if length.is_none_or(|length| length == bytes.len()) => {
-                Read::Kept(Box::new(head.with(bytes)), code)
+                Read::Kept(Box::new(Stored::new(head, bytes)), code)
             }
             Collected::Whole(bytes) => Read::Passed(Response::from_parts(parts, whole(bytes))),
             Collected::Open(content) => Read::Passed(Response::from_parts(parts, content)),

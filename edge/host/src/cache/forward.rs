@@ -15,8 +15,9 @@ use super::{
     directives::{Codings, has},
     fill::{Fill, Filled, stranger},
     flights::{End, Follow, Lead, Part},
+    head::{Asked, Head},
     status::{CACHE_STATUS, Forward},
-    stored::{Asked, Head, OF_THE_BODY, Stored, Use, knows},
+    stored::{OF_THE_BODY, Stored, Use, knows},
 };
 use crate::{body, server::Components};
 

@@ -1,20 +1,21 @@
-//! One stored answer: whether it may be kept, how long it may be used, and how it goes out again.
+//! One stored answer: what it may be used for, and how it goes out again.
 //!
-//! Invariant: what is kept was asked for without a credential and sets no cookie. All that a request
-//! needs is worked out when the answer is stored, so that a hit compares, copies and leaves.
+//! Invariant: all that a request needs is worked out when the answer is stored, so that a hit compares,
+//! copies and leaves.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, request,
 };
 use http_body_util::{BodyExt, Full};
-use http_cache_semantics::{AfterResponse, CacheOptions, CachePolicy};
+use http_cache_semantics::{AfterResponse, CachePolicy};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::{
-    directives::{LIFE_MAX, has, members, seconds},
+    directives::{has, members},
+    head::{Asked, Head, stale_use},
     status::CACHE_STATUS,
     vary::Vary,
 };
@@ -23,17 +24,6 @@ use crate::body;
 /// What an entry takes besides its parts: maps, links and counters.
 const OVERHEAD_BYTES: usize = 1024;
 
-/// They end with a connection or were true of one answer only.
-const NOT_KEPT: [HeaderName; 8] = [
-    header::AGE,
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    header::PROXY_AUTHENTICATE,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
 /// What describes the body; a `304` has none.
 pub const OF_THE_BODY: [HeaderName; 4] = [
     header::CONTENT_LENGTH,
@@ -41,25 +31,6 @@ pub const OF_THE_BODY: [HeaderName; 4] = [
     header::CONTENT_TYPE,
     header::CONTENT_RANGE,
 ];
-
-/// When a request was sent to a component, by both clocks. Age counts from here: an answer is never
-/// younger than the question (RFC 9111, section 4.2.3).
-#[derive(Clone, Copy, Debug)]
-pub struct Asked {
-    at: Instant,
-    wall: SystemTime,
-}
-
-/// An answer that may be kept, still without its body.
-pub struct Head {
-    status: StatusCode,
-    headers: HeaderMap,
-    vary: Vary,
-    policy: CachePolicy,
-    asked: Asked,
-    age_seconds: u64,
-    life: Duration,
-}
 
 /// A stored answer.
 pub struct Stored {
@@ -94,117 +65,54 @@ pub enum Use {
     Validated,
 }
 
-impl Asked {
-    /// This moment.
-    pub fn now() -> Self {
-        Self {
-            at: Instant::now(),
-            wall: SystemTime::now(),
-        }
-    }
-}
-
-impl Head {
-    /// The head of an answer to a request, if the answer may be kept.
-    pub fn of(
-        request: &request::Parts,
-        status: StatusCode,
-        headers: &HeaderMap,
-        asked: Asked,
-    ) -> Option<Self> {
-        if headers.contains_key(header::SET_COOKIE)
-            || request.headers.contains_key(header::COOKIE)
-            || request.headers.contains_key(header::AUTHORIZATION)
-            || status == StatusCode::PARTIAL_CONTENT
-            || is_stream(headers)
-        {
-            return None;
-        }
-        let control = members(headers, &header::CACHE_CONTROL)?.join(",");
-        // Nothing is kept by guessing: an answer says how long it holds.
-        let says = |directive| has(headers, directive);
-        let explicit = says("max-age") || says("s-maxage") || headers.contains_key(header::EXPIRES);
-        if !explicit || says("no-cache") {
-            return None;
-        }
-        let age = headers.get(header::AGE).and_then(|age| age.to_str().ok());
-        let age_seconds = age.and_then(|age| age.parse().ok()).unwrap_or(0);
-        let named = members(headers, &header::CONNECTION)?.into_iter();
-        let named: Vec<HeaderName> = named.filter_map(|name| name.parse().ok()).collect();
-        let mut headers = headers.clone();
-        for name in named.iter().chain(&NOT_KEPT) {
-            headers.remove(name);
-        }
-        if !headers.contains_key(header::DATE) {
-            let date = httpdate::fmt_http_date(SystemTime::now());
-            headers.insert(header::DATE, HeaderValue::try_from(date).ok()?);
-        }
-        let policy = policy(request, status, &headers, &control, asked);
-        let life = policy.time_to_live(asked.wall).min(LIFE_MAX);
-        let head = Self {
-            vary: Vary::of(&headers, &request.headers)?,
+impl Stored {
+    /// The answer with this head and body.
+    pub fn new(head: Head, body: Bytes) -> Self {
+        let Head {
             status,
-            headers,
+            mut headers,
+            vary,
+            policy,
             asked,
             age_seconds,
             life,
-            policy,
-        };
-        head.is_useful().then_some(head)
-    }
-
-    /// Whether it is for this request too, which may be that of somebody signed in.
-    pub fn is_for_all(&self, request: &HeaderMap) -> bool {
-        has(&self.headers, "public") && self.vary.admits(request)
-    }
-
-    /// Whether some request may still be answered with it.
-    fn is_useful(&self) -> bool {
-        let (revalidate, error) = stale_use(&self.headers);
-        let age = Duration::from_secs(self.age_seconds);
-        self.policy.is_storable() && age < self.life + revalidate.max(error)
-    }
-
-    /// The answer with its body.
-    pub fn with(mut self, body: Bytes) -> Stored {
-        if self.status != StatusCode::NO_CONTENT {
+        } = head;
+        if status != StatusCode::NO_CONTENT {
             let length = HeaderValue::from(body.len());
-            self.headers.insert(header::CONTENT_LENGTH, length);
+            headers.insert(header::CONTENT_LENGTH, length);
         }
         // A place for what each copy gets of its own, so that none has to grow.
-        let has_status = self.headers.contains_key(CACHE_STATUS);
+        let has_status = headers.contains_key(CACHE_STATUS);
         let later = HeaderValue::from_static("");
-        self.headers.insert(header::AGE, later.clone());
+        headers.insert(header::AGE, later.clone());
         if !has_status {
-            self.headers.insert(CACHE_STATUS, later);
+            headers.insert(CACHE_STATUS, later);
         }
-        let (while_revalidate, if_error) = stale_use(&self.headers);
-        let mut unchanged = self.headers.clone();
+        let (while_revalidate, if_error) = stale_use(&headers);
+        let mut unchanged = headers.clone();
         for name in &OF_THE_BODY {
             unchanged.remove(name);
         }
-        let age = Duration::from_secs(self.age_seconds);
+        let age = Duration::from_secs(age_seconds);
         // It may have been stale for a while when it came.
-        let stale = age.saturating_sub(self.life);
-        Stored {
-            status: self.status,
+        let stale = age.saturating_sub(life);
+        Self {
+            status,
             unchanged,
             body,
-            vary: self.vary,
-            public: has(&self.headers, "public"),
-            headers: self.headers,
+            vary,
+            public: has(&headers, "public"),
+            headers,
             has_status,
-            policy: self.policy,
-            asked: self.asked.at,
-            age_seconds: self.age_seconds,
-            fresh_until: self.asked.at + self.life.saturating_sub(age),
+            policy,
+            asked: asked.at,
+            age_seconds,
+            fresh_until: asked.at + life.saturating_sub(age),
             while_revalidate: while_revalidate.saturating_sub(stale),
             if_error: if_error.saturating_sub(stale),
         }
     }
-}
 
-impl Stored {
     /// What it may be used for now.
     pub fn usable(&self, now: Instant) -> Use {
         if now < self.fresh_until {
@@ -303,7 +211,7 @@ impl Stored {
             }
         }
         let head = Head::of(request, self.status, &headers, asked)?;
-        Some(head.with(self.body.clone()))
+        Some(Self::new(head, self.body.clone()))
     }
 
     /// How much memory it takes, roughly.
@@ -315,49 +223,6 @@ impl Stored {
         // Kept twice, and once more in the policy.
         OVERHEAD_BYTES + self.body.len() + 3 * headers + 2 * self.vary.bytes()
     }
-}
-
-/// What `http-cache-semantics` makes of an answer. It reads directives in lower case only, and adds `Age`
-/// from whole seconds of its own, so it is shown neither as it came.
-fn policy(
-    request: &request::Parts,
-    status: StatusCode,
-    headers: &HeaderMap,
-    control: &str,
-    asked: Asked,
-) -> CachePolicy {
-    let mut answer = Response::new(());
-    *answer.status_mut() = status;
-    *answer.headers_mut() = headers.clone();
-    if let Ok(control) = HeaderValue::try_from(control.to_ascii_lowercase()) {
-        answer.headers_mut().insert(header::CACHE_CONTROL, control);
-    }
-    let mut bare = Request::new(());
-    *bare.uri_mut() = request.uri.clone();
-    // Of a request nothing stays but what it said about caching.
-    if let Some(control) = request.headers.get(header::CACHE_CONTROL) {
-        let headers = bare.headers_mut();
-        headers.insert(header::CACHE_CONTROL, control.clone());
-    }
-    let options = CacheOptions {
-        shared: true,
-        cache_heuristic: 0.0,
-        immutable_min_time_to_live: Duration::ZERO,
-        ignore_cargo_cult: false,
-    };
-    CachePolicy::new_options(&bare, &answer, asked.wall, options)
-}
-
-/// How long an answer may be used while it is asked for again, and in place of a failure. An answer
-/// that must be validated may not, even if it says so elsewhere.
-fn stale_use(headers: &HeaderMap) -> (Duration, Duration) {
-    if has(headers, "must-revalidate") || has(headers, "proxy-revalidate") {
-        return (Duration::ZERO, Duration::ZERO);
-    }
-    (
-        seconds(headers, "stale-while-revalidate"),
-        seconds(headers, "stale-if-error"),
-    )
 }
 
 /// Whether a request's condition says that it has the answer with these headers already (RFC 9110,
@@ -380,11 +245,6 @@ pub fn knows(request: &HeaderMap, answer: &HeaderMap) -> bool {
 /// A tag for weak comparison.
 fn bare(tag: &str) -> &str {
     tag.strip_prefix("W/").unwrap_or(tag)
-}
-
-fn is_stream(headers: &HeaderMap) -> bool {
-    let media_type = headers.get(header::CONTENT_TYPE);
-    media_type.is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
 }
 
 /// A whole body.

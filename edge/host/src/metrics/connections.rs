@@ -41,23 +41,23 @@ static COUNTS: [Counts; Listener::ALL.len()] = [const {
     }
 }; Listener::ALL.len()];
 
-/// Connections that were turned away because their client's network has enough.
-static REFUSED: AtomicU64 = AtomicU64::new(0);
-
-/// A connection was turned away because its client's network has enough.
-pub fn connection_refused() {
-    REFUSED.fetch_add(1, Relaxed);
-}
-
-/// How many were turned away.
-pub(super) fn refused() -> u64 {
-    REFUSED.load(Relaxed)
-}
-
 /// Counts a connection as open for as long as the answer lives.
 pub fn connection_opened(listener: Listener) -> Open {
     COUNTS[listener as usize].opened.fetch_add(1, Relaxed);
     Open(listener)
+}
+
+/// Connections refused because their network had too many.
+static REFUSED: AtomicU64 = AtomicU64::new(0);
+
+/// Counts a connection as refused.
+pub fn connection_refused() {
+    REFUSED.fetch_add(1, Relaxed);
+}
+
+/// How many were ever refused.
+pub(super) fn refused() -> u64 {
+    REFUSED.load(Relaxed)
 }
 
 impl Drop for Open {

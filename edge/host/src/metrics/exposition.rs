@@ -193,7 +193,7 @@ impl Page {
         self.add(
             MetricType::COUNTER,
             "connections_refused_total",
-            "Connections turned away because their client's network has enough",
+            "Connections refused because their network has too many",
             [(vec![], connections::refused())],
         );
     }

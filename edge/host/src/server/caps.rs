@@ -54,6 +54,12 @@ struct Refusals {
 impl Caps {
     /// As the command line says.
     pub fn new(front: &Front) -> Self {
+        if front.max_connections_per_prefix >= front.max_connections {
+            tracing::warn!(
+                "one client may take every connection: lower --max-connections-per-prefix below \
+                 --max-connections"
+            );
+        }
         Self {
             places: Arc::new(Semaphore::new(front.max_connections)),
             prefixes: Mutex::default(),

@@ -174,7 +174,7 @@ mod tests {
 
     /// Which request is ambiguous, however the bytes are cut into pieces.
     fn check(text: &str, expected: Option<u32>, ends_in_head: bool) {
-        for piece in [1, 2, 3, 7, 64, text.len()] {
+        for piece in [1, 2, 3, 7, 64, 4096] {
             let mut framing = Framing::new();
             let found = text
                 .as_bytes()

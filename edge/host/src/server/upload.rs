@@ -11,10 +11,12 @@ use std::{
 
 use bytes::Bytes;
 use http::StatusCode;
-use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
+use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep};
 use wasmtime_wasi_http::{Error, WasiBody};
+
+use crate::body;
 
 /// What the client did wrong with a body, once it did.
 #[derive(Clone, Default)]
@@ -33,8 +35,7 @@ struct Upload {
 /// blame if it failed.
 pub fn within(limit: Duration, incoming: Incoming) -> (WasiBody, Fault) {
     if incoming.is_end_stream() {
-        let body = incoming.map_err(Error::from).boxed_unsync();
-        return (body, Fault::default());
+        return (body::empty(), Fault::default());
     }
     let fault = Arc::new(OnceLock::new());
     let body = UnsyncBoxBody::new(Upload {

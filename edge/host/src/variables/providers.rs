@@ -45,11 +45,13 @@ impl fmt::Debug for Provider {
 }
 
 type Values = BTreeMap<String, String>;
+/// Asked with the full name of an entry.
+type Environment = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// All sources, in their order.
 pub struct Providers {
     configured: Vec<Provider>,
-    environment: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    environment: Environment,
 }
 
 impl Providers {

@@ -146,6 +146,7 @@ fn a_network_with_too_many_connections_takes_no_place_of_others() {
     ];
     let app = App::new("", "").arguments(&limits);
     let app = app.arguments(&["--trusted-proxies", "127.0.0.100,10.0.0.0/8"]);
+    let app = app.arguments(&["--ops", "127.0.0.1:0", "--header-timeout", "2m"]);
     let host = app.start();
     h2::run(async {
         let mut flood = Vec::new();
@@ -175,6 +176,7 @@ fn a_network_with_too_many_connections_takes_no_place_of_others() {
         }
     });
     let log = host.log();
+    assert_eq!(host.metric("connections_refused_total", &[]), 1850.0);
     let lines = log.matches("connections: a network").count();
     assert!((1..20).contains(&lines), "{lines} lines: {log}");
     assert!(log.contains("a network has 150 open"), "{log}");

@@ -43,8 +43,8 @@ fn only_allowed_hosts_are_reached_and_connections_are_kept() {
     let (allowed, connections) = hello_server();
     let (denied, untouched) = hello_server();
     let app = App::new(
-        "allowed_outbound_hosts = [\"{{ origin }}\", \"http://self\"]",
-        "[variables]\norigin = { required = true }",
+        "allowed_outbound_hosts = [\"{{ origin }}\", \"http://{{ none }}\", \"http://self\"]",
+        "[variables]\norigin = { required = true }\nnone = { default = \"\" }",
     )
     .environment("SPIN_VARIABLE_ORIGIN", &format!("http://{allowed}"));
     let host = app.start();

@@ -27,14 +27,14 @@ fn is_closed(stream: &mut TcpStream) -> bool {
 #[test]
 fn a_thousand_slow_heads_keep_nobody_waiting_and_are_closed() {
     open_many_files();
-    let app = App::new("", "").arguments(&["--header-timeout", "20s"]);
+    let app = App::new("", "").arguments(&["--header-timeout", "30s"]);
     let host = app.start();
     let mut slow: Vec<TcpStream> = (0..1000).map(|_| connect(host.address)).collect();
     for stream in &mut slow {
         stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n").unwrap();
     }
     let begun = Instant::now();
-    for _ in 0..50 {
+    for _ in 0..30 {
         assert_eq!(host.tell("sleep?1"), "slept");
         for stream in &mut slow {
             // A drop more, which earns them no time.
@@ -42,7 +42,7 @@ fn a_thousand_slow_heads_keep_nobody_waiting_and_are_closed() {
         }
     }
     let took = begun.elapsed();
-    assert!(took < Duration::from_secs(15), "50 requests took {took:?}");
+    assert!(took < Duration::from_secs(20), "30 requests took {took:?}");
     assert!(!slow.iter_mut().any(is_closed), "all were there meanwhile");
     wait_for("the slow to be closed", || slow.iter_mut().all(is_closed));
 }
@@ -88,7 +88,7 @@ fn a_client_that_says_nothing_is_closed() {
 
 #[test]
 fn a_body_that_stops_coming_is_not_waited_for() {
-    let app = App::new("", "").arguments(&["--body-timeout", "3s"]);
+    let app = App::new("", "").arguments(&["--body-timeout", "5s"]);
     let host = app.start();
     let head = b"POST /probe/x/body HTTP/1.1\r\nhost: x\r\ncontent-length: 6\r\n\r\nab";
     let mut stream = connect(host.address);
@@ -102,7 +102,7 @@ fn a_body_that_stops_coming_is_not_waited_for() {
     stream.write_all(head).unwrap();
     for _ in 0..4 {
         // Slower than the limit in all, but never for so long without a byte.
-        thread::sleep(Duration::from_millis(1100));
+        thread::sleep(Duration::from_millis(1500));
         stream.write_all(b"c").unwrap();
     }
     let mut answer = [0; 15];
@@ -131,7 +131,7 @@ fn a_client_that_does_not_read_is_closed() {
 
 #[test]
 fn a_client_that_takes_its_time_is_served() {
-    let app = App::new("", "").arguments(&["--write-timeout", "2s", "--header-timeout", "2s"]);
+    let app = App::new("", "").arguments(&["--write-timeout", "2s", "--header-timeout", "5s"]);
     let host = app.start();
     let mut stream = connect(host.address);
     let head = b"GET /probe/x/stream?60 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";

@@ -9,7 +9,10 @@ use std::{
     thread,
 };
 
-use crate::{app::App, outbound::free_address};
+use crate::{
+    app::{App, wait_for},
+    outbound::free_address,
+};
 
 const ONE: &str = "variables = { one = \"{{ one }}\" }";
 const DECLARED: &str = "[variables]\none = { default = \"default\" }";
@@ -67,13 +70,39 @@ fn a_provider_that_fails_stops_the_start() {
             "the variables provider `env`: entry 1 of broken.env is not NAME=value",
         ),
     ] {
-        let app =
-            App::new(ONE, DECLARED).runtime_config(&format!("[[variables_provider]]\n{config}\n"));
+        let app = App::new(ONE, DECLARED)
+            .runtime_config(&format!("[[variables_provider]]\n{config}\n"))
+            .arguments(&["--check"]);
         fs::write(app.folder.join("broken.env"), "hidden words\n").unwrap();
         let (success, log) = app.run();
         assert!(!success && log.contains(expected), "{expected}: {log}");
         assert!(!log.contains("hidden"), "{log}");
     }
+}
+
+#[test]
+fn a_reload_asks_the_providers_again() {
+    let given = |value: &str| {
+        format!("[[variables_provider]]\ntype = \"static\"\nvalues = {{ one = \"{value}\" }}\n")
+    };
+    let app = App::new(ONE, DECLARED).runtime_config(&given("old"));
+    let host = app.start();
+    assert_eq!(host.tell("variable?one"), r#"Ok("old")"#);
+    let file = app.folder.join("runtime.toml");
+    fs::write(&file, given("new")).unwrap();
+    assert_eq!(host.tell("variable?one"), r#"Ok("old")"#);
+    host.hang_up();
+    wait_for("the new value", || {
+        host.tell("variable?one") == r#"Ok("new")"#
+    });
+
+    let broken = "[[variables_provider]]\ntype = \"env\"\ndotenv_path = \"missing.env\"\n";
+    fs::write(&file, broken).unwrap();
+    host.hang_up();
+    wait_for("the refusal", || {
+        host.log().contains("missing.env is not there")
+    });
+    assert_eq!(host.tell("variable?one"), r#"Ok("new")"#);
 }
 
 /// A server that answers as Vault documents for version 2 of its key-value engine.
@@ -117,7 +146,8 @@ fn answer(mut stream: TcpStream, answers: &BTreeMap<String, String>, seen: &Mute
     let lines = BufReader::new(stream.try_clone().unwrap()).lines();
     for line in lines.map_while(Result::ok) {
         if !line.is_empty() {
-            head += &format!("{line}\n");
+            head.push_str(&line);
+            head.push('\n');
             continue;
         }
         let path = head.split(' ').nth(1).unwrap_or_default();
@@ -183,7 +213,9 @@ fn a_vault_that_does_not_answer_stops_the_start() {
         ),
         (&away, "cannot read `one`: Connection refused"),
     ] {
-        let app = App::new(ONE, DECLARED).runtime_config(&vault.config(""));
+        let app = App::new(ONE, DECLARED)
+            .runtime_config(&vault.config(""))
+            .arguments(&["--check"]);
         let (success, log) = app.run();
         assert!(!success, "the default must not stand in: {log}");
         let expected = format!("the variables provider `vault`: {expected}");
