@@ -37,6 +37,7 @@ pub(super) async fn attempt(
     mut request: Request,
 ) -> Result<Response<WasiBody>, Failure> {
     let mut since = None;
+    let mut was_draining = false;
     loop {
         let error = match handler.handle(ticket, request).await {
             Ok(response) => return Ok(response),
@@ -50,9 +51,12 @@ pub(super) async fn attempt(
             return Err(Failure::Failed(error.into()));
         }
         let waiting_since = *since.get_or_insert_with(Instant::now);
-        if !sites.is_draining() || waiting_since.elapsed() >= DRAIN_MAX {
+        // The last old instance may have gone since there was no place: then there is one now.
+        let is_draining = sites.is_draining();
+        if !(is_draining || was_draining) || waiting_since.elapsed() >= DRAIN_MAX {
             return Err(Failure::Shed(Shed::Instances));
         }
+        was_draining = is_draining;
         tokio::time::sleep(DRAIN_PAUSE).await;
         ticket = error.request_data;
         request = error

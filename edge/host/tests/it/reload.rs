@@ -44,8 +44,14 @@ fn reloads(host: &Host) -> usize {
 
 #[test]
 fn a_component_is_replaced_under_load_without_a_failed_request() {
-    // No more instances than requests at once: the new ones have to wait for places of old ones.
-    let app = App::new("", "").arguments(&["--threads", "2", "--max-instances", "7"]);
+    let app = App::new("", "").arguments(&[
+        "--threads",
+        "1",
+        "--max-instances",
+        "10",
+        "--max-concurrency-per-instance",
+        "1",
+    ]);
     keep_original(&app);
     let host = app.start();
     let (is_over, served) = (AtomicBool::new(false), AtomicUsize::new(0));
@@ -57,7 +63,7 @@ fn a_component_is_replaced_under_load_without_a_failed_request() {
                 if status != 404 || !ANSWERS.contains(&&*body) {
                     return Err(Error::other(format!("{status} {body}")));
                 }
-                let (status, body) = connection.get("/probe/x/sleep?3")?;
+                let (status, body) = connection.get("/probe/x/sleep?20")?;
                 if (status, &*body) != (200, "slept") {
                     return Err(Error::other(format!("{status} {body}")));
                 }
@@ -85,6 +91,35 @@ fn a_component_is_replaced_under_load_without_a_failed_request() {
         }
     });
     assert_eq!(reloads(&host), 6);
+}
+
+#[test]
+fn requests_wait_for_the_places_of_the_old_app() {
+    let app = App::new("", "").arguments(&[
+        "--threads",
+        "1",
+        "--max-instances",
+        "3",
+        "--max-concurrency-per-instance",
+        "1",
+    ]);
+    let host = app.start();
+    let mut old: Vec<Kept> = (0..3).map(|_| Kept::open(host.address)).collect();
+    for kept in &mut old {
+        kept.send("/probe/x/sleep?2500").unwrap();
+    }
+    wait_for("the old app to have all places", || {
+        host.probe("sleep?1").status == 503
+    });
+    host.hang_up();
+    wait_for("the reload", || reloads(&host) == 1);
+    let mut new: Vec<Kept> = (0..3).map(|_| Kept::open(host.address)).collect();
+    for kept in &mut new {
+        kept.send("/probe/x/sleep?1").unwrap();
+    }
+    for kept in new.iter_mut().chain(&mut old) {
+        assert_eq!(kept.answer().unwrap(), (200, "slept".into()));
+    }
 }
 
 #[test]
