@@ -101,14 +101,14 @@ impl Written {
 /// Limits of components that there are not, or that leave a thread without an instance.
 fn check_limits(arguments: &Arguments, app: &App, faults: &mut Faults) {
     let (limits, threads) = (&arguments.limits, arguments.threads());
-    for flag in &limits.component_limits {
+    for flag in &limits.of_components {
         let id = &flag.id;
         if !app.components.iter().any(|component| component.id == *id) {
             faults.add(format!(
                 "--component-limit: the app has no component `{id}`"
             ));
         }
-        let of_it = ComponentLimits::of(id, limits, &limits.component_limits);
+        let of_it = ComponentLimits::of(id, limits, &limits.of_components);
         if of_it.max_instances.is_some_and(|count| count < threads) {
             faults.add(format!(
                 "--component-limit {id}.max-instances must be {threads} or more: each of the {threads} \
@@ -187,7 +187,7 @@ impl Assembly {
             if !source.is_file() {
                 continue;
             }
-            let limits = ComponentLimits::of(&id, &limits, &limits.component_limits);
+            let limits = ComponentLimits::of(&id, &limits, &limits.of_components);
             let compiled = self.runtime.compile(&id, &source, &limits);
             let compiled = compiled.map_err(|error| format!("{error:#}"));
             let Some(compiled) = faults.take(compiled) else {

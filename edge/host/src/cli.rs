@@ -108,7 +108,7 @@ pub struct Limits {
     /// max-concurrency-per-instance, max-memory-mib, instance-idle-timeout, request-timeout and
     /// stream-timeout
     #[arg(long = "component-limit", value_name = "ID.NAME=VALUE")]
-    pub component_limits: Vec<ComponentLimit>,
+    pub of_components: Vec<ComponentLimit>,
 }
 
 /// Counts start at one: zero would switch a part of the host off.

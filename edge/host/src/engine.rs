@@ -57,7 +57,7 @@ pub struct Compiled {
 impl Runtime {
     /// An engine that keeps compiled code in the folder `cache`.
     pub fn new(limits: &Limits, cache: &Path) -> Result<Self> {
-        let max_memory_mib = ComponentLimits::max_memory_mib(limits, &limits.component_limits);
+        let max_memory_mib = ComponentLimits::max_memory_mib(limits, &limits.of_components);
         let engine = Engine::new(&configure(limits, max_memory_mib, cache)?)?;
         let ticked = engine.weak();
         thread::Builder::new().name("epoch".into()).spawn(move || {

@@ -24,11 +24,14 @@ pub use shard::{Class, End, Operation, Shard, Shed, Timed};
 /// What is counted as a component's when a request reaches none.
 const NO_COMPONENT: &str = "none";
 
+/// Those of one component, one a thread.
+type Shards = Arc<[Arc<Shard>]>;
+
 /// All counters of the host.
 pub struct Metrics {
     threads: usize,
     /// The shards of each component that there ever was, one a thread. Reloads go on with the same.
-    components: Mutex<BTreeMap<Arc<str>, Arc<[Arc<Shard>]>>>,
+    components: Mutex<BTreeMap<Arc<str>, Shards>>,
     /// Lines of the access log that could not be written.
     pub access_log_dropped: AtomicU64,
     reloads: AtomicU64,
@@ -71,7 +74,7 @@ impl Metrics {
         counter.fetch_add(1, Relaxed);
     }
 
-    fn components(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Arc<[Arc<Shard>]>>> {
+    fn components(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Shards>> {
         self.components
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -58,7 +58,7 @@ impl Out {
                 Ok(message) => Some(message),
                 Err(TryRecvError::Empty) => {
                     let flushed = self.to.flush();
-                    self.judge(flushed);
+                    self.judge(&flushed);
                     waiting.recv().ok()
                 }
                 Err(TryRecvError::Disconnected) => None,
@@ -66,28 +66,28 @@ impl Out {
             match message {
                 Some(Message::Line(entry)) => {
                     let written = write(&mut self.to, &entry);
-                    self.judge(written);
+                    self.judge(&written);
                 }
                 Some(Message::Reopen) => self.reopen(),
                 Some(Message::Close) | None => break,
             }
         }
         let flushed = self.to.flush();
-        self.judge(flushed);
+        self.judge(&flushed);
     }
 
     /// After a rotation the old file is full, and a new one has its name.
     fn reopen(&mut self) {
         let flushed = self.to.flush();
-        self.judge(flushed);
+        self.judge(&flushed);
         match target(self.file.as_deref()) {
             Ok(to) => self.to = to,
             Err(error) => tracing::error!("cannot open the access log anew, it stays: {error}"),
         }
     }
 
-    fn judge(&mut self, result: io::Result<()>) {
-        if let Err(error) = &result
+    fn judge(&mut self, result: &io::Result<()>) {
+        if let Err(error) = result
             && !self.is_failing
         {
             tracing::error!("cannot write the access log: {error}");

@@ -111,7 +111,7 @@ fn weighed(member: &str) -> (&str, f32) {
 mod tests {
     use super::*;
 
-    fn headers(name: HeaderName, values: &[&str]) -> HeaderMap {
+    fn headers(name: &HeaderName, values: &[&str]) -> HeaderMap {
         let values = values.iter().map(|value| value.parse().unwrap());
         values.map(|value| (name.clone(), value)).collect()
     }
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn directives_are_read_whatever_their_case() {
         let headers = headers(
-            header::CACHE_CONTROL,
+            &header::CACHE_CONTROL,
             &[
                 "Public, max-age=1",
                 "Stale-While-Revalidate=\"7\", stale-if-error=x",
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn what_browsers_accept_comes_down_to_few_kinds() {
         let check = |accepted: &[&str], expected: Option<(bool, bool)>| {
-            let codings = Codings::of(&headers(header::ACCEPT_ENCODING, accepted));
+            let codings = Codings::of(&headers(&header::ACCEPT_ENCODING, accepted));
             let codings = codings.map(|codings| (codings.brotli, codings.gzip));
             assert_eq!(codings, expected, "{accepted:?}");
         };

@@ -119,7 +119,7 @@ impl Store {
         let large = stored.bytes() >= LARGE_BYTES;
         let change = |old: &Entry| {
             let others = old.answers.iter().filter(|old| !old.vary.admits(request));
-            let others = others.cloned().take(VARIANTS_MAX - 1);
+            let others = others.take(VARIANTS_MAX - 1).cloned();
             Entry {
                 answers: std::iter::once(stored).chain(others).collect(),
                 passes_until: passes.then(|| Instant::now() + PASSES_FOR),

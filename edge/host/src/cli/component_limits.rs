@@ -149,7 +149,7 @@ mod tests {
             "--component-limit",
             "gate.request-timeout=10s",
         ]);
-        let (all, flags) = (&arguments.limits, &arguments.limits.component_limits);
+        let (all, flags) = (&arguments.limits, &arguments.limits.of_components);
         let gate = ComponentLimits::of("gate", all, flags);
         assert_eq!((gate.max_requests, gate.max_memory_mib), (Some(200), 128));
         assert_eq!(gate.request_timeout, Duration::from_secs(10));

@@ -11,7 +11,7 @@ use prometheus::{
 
 use super::{
     Metrics, Shard, connections,
-    histogram::{CALL_BOUNDS_US, Histogram, REQUEST_BOUNDS_US, Sum},
+    histogram::{CALL_BOUNDS_US, Histogram, REQUEST_BOUNDS_US, Total},
     process::Process,
     shard::{End, METHODS, Operation, STATUSES, Shed},
 };
@@ -269,7 +269,7 @@ impl Page {
         &mut self,
         name: &str,
         help: &str,
-        values: impl Iterator<Item = (Labels<'a>, Sum<N>)>,
+        values: impl Iterator<Item = (Labels<'a>, Total<N>)>,
     ) {
         let values = values.map(|(labels, sum)| {
             let mut below = 0;

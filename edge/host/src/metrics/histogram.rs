@@ -24,7 +24,7 @@ pub struct Histogram<const N: usize> {
 }
 
 /// What histograms held at one time, added up.
-pub struct Sum<const N: usize> {
+pub struct Total<const N: usize> {
     /// The bounds, in microseconds.
     pub bounds_us: &'static [u64; N],
     /// How many were at most as long, not counting those of the bounds before.
@@ -56,8 +56,8 @@ impl<const N: usize> Histogram<N> {
     }
 
     /// Adds up several of the same bounds.
-    pub fn sum<'a>(bounds_us: &'static [u64; N], all: impl Iterator<Item = &'a Self>) -> Sum<N> {
-        let mut sum = Sum {
+    pub fn sum<'a>(bounds_us: &'static [u64; N], all: impl Iterator<Item = &'a Self>) -> Total<N> {
+        let mut sum = Total {
             bounds_us,
             counts: [0; N],
             above: 0,
@@ -74,7 +74,7 @@ impl<const N: usize> Histogram<N> {
     }
 }
 
-impl<const N: usize> Sum<N> {
+impl<const N: usize> Total<N> {
     /// How many there were.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum::<u64>() + self.above

@@ -1,5 +1,7 @@
 //! What operators see: metrics, readiness, the access log and traces.
 
+#![expect(clippy::float_cmp, reason = "counts are whole numbers")]
+
 use std::{fs, io::Write, path::Path, thread};
 
 use serde_json::Value;

@@ -1,3 +1,5 @@
+//! What is stored, as an answer and as a basis for others: tables of cases.
+
 use super::*;
 
 fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
