@@ -33,15 +33,21 @@ use kernel::problem::{Problem, ProblemKind};
 use kit::accept::wants_page;
 use kit::answer::{self, Answer};
 use kit::body::{self, Whole};
+use kit::exchange::respond;
 use layout::refusal::Refusal;
 use routes::Route;
 use settings::Gate;
 use shopper::Shopper;
 use spin_sdk::http::{Method, Request};
+use spin_sdk::wasip3::http::types::{ErrorCode, Response};
 
 #[spin_sdk::http_service]
-async fn handle(request: Request) -> Answer {
+async fn handle(request: Request) -> Result<Response, ErrorCode> {
     kit::tally::belongs_to(Component::Gate);
+    respond(answer(request).await).await
+}
+
+async fn answer(request: Request) -> Answer {
     match body::whole(request).await {
         Ok(request)
             if plain::is_page(request.uri().path())

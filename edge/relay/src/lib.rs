@@ -23,30 +23,46 @@ use kernel::edge_report::Component;
 use kernel::problem::{Problem, ProblemKind};
 use kit::accept::wants_page;
 use kit::answer::{self, Answer};
+use kit::exchange::respond;
 use kit::visitor;
 use layout::refusal::Refusal;
 use received::Received;
-use routes::{Pass, Route};
+use routes::Route;
 use settings::Relay;
-use spin_sdk::http::{IntoResponse, Request};
-use spin_sdk::wasip3::http::types::{ErrorCode, Response};
+use spin_sdk::http::{FromRequest, Request};
+use spin_sdk::wasip3::exports::http::handler::Guest;
+use spin_sdk::wasip3::http::types::{self, ErrorCode, Response};
 
-#[spin_sdk::http_service]
-async fn handle(request: Request) -> Result<Response, ErrorCode> {
-    kit::tally::belongs_to(Component::Relay);
+/// The component. It does by hand what `spin_sdk::http_service` would do for it, as that reads every
+/// header of a request: whoever forges tokens shall not have that much done.
+struct Relaying;
+
+spin_sdk::wasip3::http::service::export!(Relaying);
+
+impl Guest for Relaying {
+    async fn handle(request: types::Request) -> Result<Response, ErrorCode> {
+        kit::tally::belongs_to(Component::Relay);
+        if let Err(problem) = passes::not_forged(&request).await {
+            return respond(answer::problem(&problem)).await;
+        }
+        answer(Request::from_request(request)?).await
+    }
+}
+
+async fn answer(request: Request) -> Result<Response, ErrorCode> {
     let method = request.method().clone();
     let wants_page = wants_page(&method, request.headers());
     if wants_page && forms::is_page(method.as_str(), request.uri().path()) {
-        return forms::answer(request).await.into_response();
+        return respond(forms::answer(request).await).await;
     }
     match route(request).await {
-        Ok(Reply::Here(answer)) => answer.into_response(),
+        Ok(Reply::Here(answer)) => respond(answer).await,
         Ok(Reply::Origin(response)) => Ok(response),
         Err(problem) if wants_page => {
             let refusal = Refusal::of(&problem, &method).await;
-            refusal.answer().await.into_response()
+            respond(refusal.answer().await).await
         }
-        Err(problem) => answer::problem(&problem).into_response(),
+        Err(problem) => respond(answer::problem(&problem)).await,
     }
 }
 
@@ -66,9 +82,6 @@ async fn route(request: Request) -> Result<Reply, Problem> {
         Route::Sale(sale) => public::sale(relay, request.headers(), sale).await?,
         Route::Forward(pass) => {
             visitor::check_site(&relay.edge, request.method(), request.headers())?;
-            if pass == Pass::Token {
-                passes::not_forged(relay, request.headers()).await?;
-            }
             let received = Received::read(relay, request).await?;
             if let Some(answer) = elsewhere::order(relay, pass, &received).await? {
                 return Ok(Reply::Here(answer));

@@ -6,7 +6,7 @@
 use crate::elsewhere;
 use crate::pace;
 use crate::received::Received;
-use crate::routes::Pass;
+use crate::routes::{Pass, Route};
 use crate::settings::Relay;
 use kernel::challenge::Purpose;
 use kernel::problem::{Problem, ProblemKind};
@@ -15,15 +15,23 @@ use kernel::time::UnixMillis;
 use kernel::token::{PurchaseToken, verify};
 use kernel::wire::{CodeRequest, OrderRequest, PasswordReset, Registration, SignIn};
 use kit::body::json;
+use kit::exchange::Asked;
 use kit::snapshot::View;
 use kit::{challenge, clock, snapshot, visitor};
 use spin_sdk::http::HeaderMap;
+use spin_sdk::wasip3::http::types;
 
-/// Refuses a token that is not ours before a byte of the body is read: whoever forges sends many.
-pub(crate) async fn not_forged(relay: &'static Relay, headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(token) = bearer(headers) else {
+/// Refuses an order with a token that is not ours before anything else of the request is read:
+/// whoever forges sends many.
+pub(crate) async fn not_forged(request: &types::Request) -> Result<(), Problem> {
+    let Some(asked) = Asked::read(request, &["authorization"]) else {
         return Ok(());
     };
+    let route = Route::of(asked.method.as_str(), asked.uri.path());
+    let (Route::Forward(Pass::Token), Some(token)) = (route, bearer(&asked.headers)) else {
+        return Ok(());
+    };
+    let relay = Relay::get().await?;
     let view = snapshot::current(&relay.edge).await?;
     if elsewhere::giver(relay, &view, token).is_some() {
         return Ok(());

@@ -51,13 +51,9 @@ const MEASUREMENTS: [(&str, Option<&str>); 5] = [
     (TOKENS, Some(SCRIPT)),
 ];
 
-const LIMITS: [Limit; 3] = [
+const LIMITS: [Limit; 2] = [
     Limit {
         figure: FORGED_TOKENS,
-        ratio: Bound::AtLeast(1.0),
-    },
-    Limit {
-        figure: FORGED_SESSIONS,
         ratio: Bound::AtLeast(1.0),
     },
     Limit {
