@@ -1,4 +1,4 @@
-//! How instances are reused without a word on the command line: as in Spin.
+//! How instances are reused without a word on the command line: as in Spin, but for longer.
 
 use std::{io::Write, net::TcpStream, thread, time::Duration};
 
@@ -11,12 +11,12 @@ use crate::{
 const ONE_THREAD: [&str; 2] = ["--threads", "1"];
 
 #[test]
-fn an_instance_serves_128_requests() {
+fn an_instance_serves_1024_requests() {
     let app = App::new("", "")
         .arguments(&ONE_THREAD)
         .arguments(&["--instance-idle-timeout", "1m"]);
     let host = app.start();
-    for number in (1..=128).chain([1, 2]) {
+    for number in (1..=1_024).chain([1, 2]) {
         assert_eq!(host.tell("requests"), number.to_string());
     }
 }
