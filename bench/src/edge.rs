@@ -31,6 +31,10 @@ pub struct Arguments {
     /// By how many threads.
     #[arg(long)]
     threads: u32,
+    /// Ask so long before the clock starts, so that instances are there; what is refused then is no
+    /// fault.
+    #[arg(long, default_value_t = 0)]
+    warm_up_seconds: u32,
     /// Whose CPU time and memory count: name=process id.
     #[arg(long = "process")]
     processes: Vec<Watched>,
@@ -49,25 +53,17 @@ pub struct First {
 /// Has wrk ask for the page as fast as it is answered.
 pub fn measure(arguments: &Arguments) -> anyhow::Result<Vec<Measurement>> {
     let Arguments {
-        program,
         url,
         seconds,
-        connections,
-        threads,
+        warm_up_seconds,
         processes,
+        ..
     } = arguments;
-    let clock = Clock::start(processes, "own")?;
-    let output = Command::new(program)
-        .args(["--latency", "--timeout", "10s"])
-        .arg(format!("-d{seconds}s"))
-        .arg(format!("-c{connections}"))
-        .arg(format!("-t{threads}"))
-        .arg(url)
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("cannot run {}", program.display()))?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    ensure!(output.status.success(), "wrk failed: {text}");
+    if *warm_up_seconds > 0 {
+        wrk(arguments, *warm_up_seconds)?;
+    }
+    let clock = Clock::start(processes, "wrk")?;
+    let text = wrk(arguments, *seconds)?;
     let report = Report::read(&text).with_context(|| format!("wrk said {text}"))?;
     if let Some(line) = report.wrong {
         bail!("{url}: {line}");
@@ -80,6 +76,29 @@ pub fn measure(arguments: &Arguments) -> anyhow::Result<Vec<Measurement>> {
     measured.extend(clock.stop(report.requests, "µs/request")?);
     measured.extend(memory_peaks(processes)?);
     Ok(measured)
+}
+
+/// What wrk says after so long.
+fn wrk(arguments: &Arguments, seconds: u32) -> anyhow::Result<String> {
+    let Arguments {
+        program,
+        url,
+        connections,
+        threads,
+        ..
+    } = arguments;
+    let output = Command::new(program)
+        .args(["--latency", "--timeout", "10s"])
+        .arg(format!("-d{seconds}s"))
+        .arg(format!("-c{connections}"))
+        .arg(format!("-t{threads}"))
+        .arg(url)
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot run {}", program.display()))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    ensure!(output.status.success(), "wrk failed: {text}");
+    Ok(text)
 }
 
 /// The time from connecting to the end of one answer.

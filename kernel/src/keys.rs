@@ -8,6 +8,7 @@ use ed25519_dalek::SigningKey;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt;
+use std::sync::OnceLock;
 
 /// The shortest secret a PoP may have, in bytes.
 pub const SECRET_BYTES_MIN: usize = 32;
@@ -26,6 +27,8 @@ pub struct PopKeys {
     pub request: [u8; 32],
     /// What the keys that sign purchase tokens are derived from, see [`Self::token_key`].
     token: [u8; 32],
+    /// The key of the first version that was asked for, which as a rule is the only one.
+    first_token_key: OnceLock<(u32, [u8; 32])>,
     /// Signs tickets, see [`crate::lobby`].
     pub ticket: [u8; 32],
     /// Signs requests to other PoPs.
@@ -60,6 +63,7 @@ impl PopKeys {
             pop: pop.to_owned(),
             request: key("request"),
             token: key("token"),
+            first_token_key: OnceLock::new(),
             ticket: key("ticket"),
             peer: SigningKey::from_bytes(&key("peer")),
             challenge: hex::encode(key("challenge")),
@@ -70,7 +74,9 @@ impl PopKeys {
 
     /// The key of a version that signs purchase tokens, see [`crate::token`].
     pub fn token_key(&self, version: u32) -> [u8; 32] {
-        sign(&self.token, &[&version.to_be_bytes()])
+        let derive = || sign(&self.token, &[&version.to_be_bytes()]);
+        let (first, key) = self.first_token_key.get_or_init(|| (version, derive()));
+        if *first == version { *key } else { derive() }
     }
 
     /// The `kid` of tokens signed with the key of this version: PoP and version.
@@ -118,6 +124,9 @@ mod tests {
         assert_ne!(a.request, a.token_key(1));
         assert_ne!(a.token_key(1), b.token_key(1));
         assert_ne!(a.token_key(1), a.token_key(2));
+        let fresh = PopKeys::derive("pop-1", &secret).unwrap();
+        assert_eq!(fresh.token_key(2), a.token_key(2));
+        assert_eq!(fresh.token_key(1), a.token_key(1));
         assert_ne!(a.peer, b.peer);
         assert_ne!(a.challenge, a.challenge_key);
     }

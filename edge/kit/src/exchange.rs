@@ -5,11 +5,13 @@
 //! costs as much as the rest of a page. Here only what is asked for is read, and the headers of an
 //! answer that may be kept by others are made once: the host copies them by itself.
 //!
-//! Invariant: nothing of a user is remembered; headers are, of answers that everybody may keep.
+//! Invariant: nothing of a user is remembered; headers are, of answers that everybody may keep and of
+//! problems that set no cookie, which say the same to everybody.
 
 use crate::answer::Answer;
 use bytes::Bytes;
 use http_body_util::BodyExt;
+use kernel::problem::MEDIA_TYPE;
 use spin_sdk::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use spin_sdk::wasip3::http::types::{self, ErrorCode, Fields};
 use spin_sdk::wasip3::{wit_future, wit_stream};
@@ -86,11 +88,14 @@ pub async fn respond(answer: Answer) -> Result<types::Response, ErrorCode> {
 }
 
 fn fields(headers: &HeaderMap) -> Result<Fields, ErrorCode> {
-    let key = headers
-        .get("cache-control")
-        .filter(|control| control.as_bytes().starts_with(b"public"))
-        .map(|_| flat(headers))
-        .filter(|key| key.len() <= KEPT_BYTES_MAX);
+    let says = |name, start: &str| {
+        let value = headers.get(name);
+        value.is_some_and(|value| value.as_bytes().starts_with(start.as_bytes()))
+    };
+    let is_public = says("cache-control", "public") || says("content-type", MEDIA_TYPE);
+    let may_be_kept = is_public && !headers.contains_key("set-cookie");
+    let key = may_be_kept.then(|| flat(headers));
+    let key = key.filter(|key| key.len() <= KEPT_BYTES_MAX);
     let Some(key) = key else {
         return convert(headers);
     };
