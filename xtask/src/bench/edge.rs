@@ -34,6 +34,8 @@ pub struct Edge {
 const PAGE_PATH: &str = "/sign-in";
 const CONNECTIONS: &str = "64";
 const CROWD: &str = "1000";
+/// All come from one address, and those of one round may not have left when the next begins.
+const FROM_ONE_ADDRESS: [&str; 2] = ["--max-connections-per-prefix", "8192"];
 /// What a first answer may take, in milliseconds.
 const FIRST_MS_MAX: f64 = 50.0;
 
@@ -132,8 +134,12 @@ fn measure(stage: &Stage, size: &Size) -> anyhow::Result<Figures> {
         measured.retain(|figure| !figure.name.starts_with("memory"));
         figures.add_all(server.name(), &measured, against)?;
     }
-    // An instance a request serves no crowd; it is there to tell what reuse is worth.
-    for server in servers.iter().filter(|server| server.name() != REUSE_1) {
+    // The others are there to tell what reuse is worth.
+    let for_crowds = [NGINX, NATIVE, CACHED, COMPONENT];
+    for server in servers
+        .iter()
+        .filter(|one| for_crowds.contains(&one.name()))
+    {
         let crowd = wrk(stage, server, CROWD, size.seconds)?;
         figures.add_all(&format!("{}-crowd", server.name()), &crowd, None)?;
     }
@@ -149,7 +155,7 @@ fn servers(stage: &Stage) -> anyhow::Result<Vec<Server>> {
     let hosts = HOSTS.iter().map(|(name, args)| {
         stage.edge(&Host {
             name,
-            args,
+            args: &[args, &FROM_ONE_ADDRESS[..]].concat(),
             variables: &[],
         })
     });
@@ -193,7 +199,8 @@ fn native(stage: &Stage, page: &Page) -> anyhow::Result<Server> {
     );
     let file = stage.folder().join("native.toml");
     fs::write(&file, manifest)?;
-    stage.host(NATIVE, file, &["--cache-mib", "0"])
+    let args = [&["--cache-mib", "0"], &FROM_ONE_ADDRESS[..]].concat();
+    stage.host(NATIVE, file, &args)
 }
 
 fn wrk(
