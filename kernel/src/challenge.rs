@@ -124,7 +124,7 @@ pub enum BadAnswer {
 }
 
 /// What the PoP store must spend: the challenge of a right answer, or of a code guessed wrong.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Solved {
     /// Unique to the challenge; hexadecimal.
     pub nonce: String,

@@ -48,6 +48,8 @@ const SYSTEM: [(&[&str], &str); 2] = [
     (&["redis-server"], "redis-server"),
     (&["nats-server"], "nats-server"),
 ];
+/// A site as files is served by it, and pages are compared with it.
+const NGINX: (&[&str], &str) = (&["nginx"], "nginx-light");
 const TESTS: [(&[&str], &str); 4] = [
     (
         &["chromium", "chromium-browser", "google-chrome"],
@@ -55,13 +57,13 @@ const TESTS: [(&[&str], &str); 4] = [
     ),
     (&["node"], "nodejs"),
     (&["npm"], "npm"),
-    (&["nginx"], "nginx"),
+    NGINX,
 ];
 
 const BENCHMARK: [(&[&str], &str); 3] = [
     (&["redis-benchmark"], "redis-tools"),
     (&["wrk"], "wrk"),
-    (&["nginx"], "nginx-light"),
+    NGINX,
 ];
 
 /// Installs what `purpose` needs and the machine lacks.

@@ -4,11 +4,12 @@
 //! all of it was checked.
 
 use crate::limits::Limits;
+use crate::routes::Route;
 use crate::settings::Gate;
 use crate::turns::Applicant;
-use kernel::challenge::{Binding, Purpose, Solved, verify};
+use kernel::challenge::{Binding, Purpose, Solved, is_code, verify};
 use kernel::client_address::prefix;
-use kernel::ids::AccountId;
+use kernel::ids::{AccountId, SaleId};
 use kernel::problem::{Problem, ProblemKind};
 use kernel::session::Session;
 use kernel::snapshot::SnapshotSale;
@@ -31,6 +32,15 @@ pub(crate) struct Shopper {
     /// The account.
     pub(crate) account: AccountId,
     client: IpAddr,
+    vouched: Option<Vouched>,
+}
+
+/// A solved challenge that showed whose session it is, so that nobody need check it again.
+struct Vouched {
+    answer: String,
+    purpose: Purpose,
+    client: IpAddr,
+    solved: Solved,
 }
 
 impl Shopper {
@@ -46,7 +56,7 @@ impl Shopper {
         let mut sales = view.snapshot().sales.iter();
         let index = sales.position(|entry| entry.sale.id.to_string() == sale);
         let index = index.ok_or(ProblemKind::UnknownSale)?;
-        let account = Self::account(gate, &request, &view, index)?;
+        let (account, vouched) = Self::account(gate, &request, &view, index)?;
         let drawn = view.snapshot().sales[index]
             .sale
             .lobby
@@ -63,6 +73,7 @@ impl Shopper {
                     request,
                     account,
                     client,
+                    vouched,
                 }),
             },
         )
@@ -75,23 +86,18 @@ impl Shopper {
         request: &Whole,
         view: &View,
         index: usize,
-    ) -> Result<AccountId, Problem> {
+    ) -> Result<(AccountId, Option<Vouched>), Problem> {
         let headers = request.headers();
         let now = clock::now();
-        let vouched = |session: &Session, text: &str| {
-            // Places are asked for in the same words.
-            let asked = body::json::<TokenRequest>(headers, request.body());
-            let (Ok(asked), Ok(client)) = (asked, visitor::client(&gate.edge, headers)) else {
-                return false;
-            };
-            let sale = Some(view.snapshot().sales[index].sale.id);
-            [Purpose::Token, Purpose::Place].into_iter().any(|purpose| {
-                let binding = Binding::new(purpose, sale, Some(session.account), prefix(client));
-                let solved = verify(&gate.edge.keys, &asked.challenge, &binding, now);
-                solved.is_ok_and(|solved| solved.was_made_for(text))
-            })
+        let mut vouched = None;
+        let vouch = |session: &Session, text: &str| {
+            let sale = view.snapshot().sales[index].sale.id;
+            vouched = Vouched::read(gate, request, sale, session.account);
+            let solved = vouched.as_ref().map(|vouched| &vouched.solved);
+            solved.is_some_and(|solved| solved.was_made_for(text))
         };
-        Ok(visitor::session_or_vouched(headers, view, now, vouched)?.account)
+        let session = visitor::session_or_vouched(headers, view, now, vouch)?;
+        Ok((session.account, vouched))
     }
 
     /// Answers with what `serve` says to the shopper, or what the account's home says elsewhere.
@@ -132,8 +138,14 @@ impl Shopper {
         }
     }
 
-    /// Checks the answer to a challenge of this purpose.
+    /// Checks the answer to a challenge of this purpose, unless that was done to see who asks.
     pub(crate) async fn solved(&self, answer: &str, purpose: Purpose) -> Result<Solved, Problem> {
+        let vouched = self.vouched.as_ref().filter(|vouched| {
+            vouched.answer == answer && vouched.purpose == purpose && vouched.client == self.client
+        });
+        if let Some(vouched) = vouched {
+            return Ok(vouched.solved.clone());
+        }
         let Gate { edge, store, .. } = self.gate;
         challenge::check(edge, store, answer, &self.binding(purpose)).await
     }
@@ -151,5 +163,33 @@ impl Shopper {
             nonce: solved.nonce.clone(),
             nonce_ms: challenge::remember_ms(solved),
         }
+    }
+}
+
+impl Vouched {
+    /// What a request for a place or a token answers, if that is right and no code: trying a code
+    /// counts.
+    fn read(gate: &Gate, request: &Whole, sale: SaleId, account: AccountId) -> Option<Self> {
+        let purpose = match Route::of(request.uri().path())? {
+            Route::Places(_) => Purpose::Place,
+            Route::Tokens(_) => Purpose::Token,
+            Route::Challenges | Route::Receipt(_) | Route::Medium(..) => return None,
+        };
+        let headers = request.headers();
+        // Places are asked for in the same words.
+        let asked: TokenRequest = body::json(headers, request.body()).ok()?;
+        let answer = asked.challenge;
+        if is_code(&answer) {
+            return None;
+        }
+        let client = visitor::client(&gate.edge, headers).ok()?;
+        let binding = Binding::new(purpose, Some(sale), Some(account), prefix(client));
+        let solved = verify(&gate.edge.keys, &answer, &binding, clock::now()).ok()?;
+        Some(Self {
+            answer,
+            purpose,
+            client,
+            solved,
+        })
     }
 }

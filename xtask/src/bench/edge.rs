@@ -103,16 +103,7 @@ impl Edge {
         eprintln!("data and logs in {}", stage.folder().display());
         let figures = measure(&stage, &size)?;
         stage.check()?;
-        if self.json {
-            print!("{}", figures.json()?);
-        } else {
-            print!("{}", figures.table());
-        }
-        let missed = figures.missed(&LIMITS);
-        for limit in &missed {
-            eprintln!("missed: {limit}");
-        }
-        Ok(missed.is_empty())
+        figures.report(self.json, &LIMITS)
     }
 }
 

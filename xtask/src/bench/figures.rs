@@ -95,13 +95,13 @@ impl Figures {
     }
 
     /// One line of JSON a figure.
-    pub fn json(&self) -> anyhow::Result<String> {
+    fn json(&self) -> anyhow::Result<String> {
         let line = |figure| Ok(serde_json::to_string(figure)? + "\n");
         self.all.iter().map(line).collect()
     }
 
     /// The same as a table in Markdown.
-    pub fn table(&self) -> String {
+    fn table(&self) -> String {
         let heading = "| Figure | Value | Unit | Against | Ratio |\n|---|--:|---|---|--:|\n";
         let row = |figure: &Figure| {
             let (name, value, unit) = (&figure.name, short(figure.value), &figure.unit);
@@ -112,8 +112,22 @@ impl Figures {
         heading.to_owned() + &self.all.iter().map(row).collect::<String>()
     }
 
+    /// Prints all of it, and names the limits that are missed. The answer is whether none is.
+    pub fn report(&self, json: bool, limits: &[Limit]) -> anyhow::Result<bool> {
+        if json {
+            print!("{}", self.json()?);
+        } else {
+            print!("{}", self.table());
+        }
+        let missed = self.missed(limits);
+        for limit in &missed {
+            eprintln!("missed: {limit}");
+        }
+        Ok(missed.is_empty())
+    }
+
     /// The limits that are missed, a sentence each.
-    pub fn missed(&self, limits: &[Limit]) -> Vec<String> {
+    fn missed(&self, limits: &[Limit]) -> Vec<String> {
         let mut missed = Vec::new();
         for Limit { figure, ratio } in limits {
             let found = self.find(figure).and_then(|figure| {

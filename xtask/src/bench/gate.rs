@@ -92,16 +92,7 @@ impl Gate {
         for ((name, against), rounds) in MEASUREMENTS.iter().zip(&rounds) {
             figures.add_all(name, &medians(rounds)?, *against)?;
         }
-        if self.json {
-            print!("{}", figures.json()?);
-        } else {
-            print!("{}", figures.table());
-        }
-        let missed = figures.missed(&LIMITS);
-        for limit in &missed {
-            eprintln!("missed: {limit}");
-        }
-        Ok(missed.is_empty())
+        figures.report(self.json, &LIMITS)
     }
 }
 

@@ -101,16 +101,7 @@ impl Origin {
         figures.add(MEMORY, together.memory_mib, "MiB", Some(MEMORY_ALLOWED))?;
         add_algorithms(&mut figures, &algorithms)?;
 
-        if self.json {
-            print!("{}", figures.json()?);
-        } else {
-            print!("{}", figures.table());
-        }
-        let missed = figures.missed(&LIMITS);
-        for limit in &missed {
-            eprintln!("missed: {limit}");
-        }
-        Ok(missed.is_empty())
+        figures.report(self.json, &LIMITS)
     }
 }
 
