@@ -2,8 +2,8 @@
 //! names both a length and a transfer coding: hyper takes the coding and hides the length, a proxy
 //! before us may have taken the length, and what one holds for a body is a request to the other.
 //!
-//! Invariant: nothing is served by what is found here, requests are only refused. Where this reading
-//! differs from hyper's, hyper's refuses the request, or closes the connection after it.
+//! Invariant: nothing is served by what is found here, requests are only refused. What cannot be read
+//! here is refused as well, with all that comes behind it, whether or not hyper can read it.
 
 /// The beginning of a line that tells a header and a length apart from all others.
 const LINE_BYTES: usize = 64;
@@ -17,6 +17,7 @@ pub struct Framing {
     /// Of the head that is being read.
     length: Option<u64>,
     is_coded: bool,
+    is_unreadable: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -27,7 +28,7 @@ enum State {
     Trailer,
     /// So many bytes, then what the second says.
     Data(u64, After),
-    /// It makes no sense, so hyper will refuse it and close.
+    /// Where the next request begins is not known here.
     Lost,
 }
 
@@ -55,6 +56,7 @@ impl Framing {
             heads: 0,
             length: None,
             is_coded: false,
+            is_unreadable: false,
         }
     }
 
@@ -67,13 +69,13 @@ impl Framing {
         }
     }
 
-    /// Takes the next bytes. The answer is the number of the request, counted from one, whose head
-    /// ended in them and names both a length and a coding.
+    /// Takes the next bytes. The answer is the number of the first request, counted from one, that is
+    /// not to be believed: its head names both a length and a coding, or cannot be read here.
     pub fn read(&mut self, mut bytes: &[u8]) -> Option<u32> {
         let mut ambiguous = None;
         while !bytes.is_empty() {
             bytes = match self.state {
-                State::Lost => return ambiguous,
+                State::Lost => return ambiguous.or(Some(self.heads.saturating_add(1))),
                 State::Data(left, after) => {
                     let count = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
                     self.state = match (left - count as u64, after) {
@@ -107,7 +109,7 @@ impl Framing {
             State::RequestLine => self.state = State::Header,
             State::Header if line.is_empty() => return self.end_head(),
             State::Header => self.header(),
-            State::ChunkSize => self.state = chunk(line),
+            State::ChunkSize => self.state = self.line.chunk(),
             State::Trailer if line.is_empty() => self.state = State::RequestLine,
             State::Trailer | State::Data(..) | State::Lost => {}
         }
@@ -123,8 +125,8 @@ impl Framing {
             self.is_coded = true;
         } else if name.eq_ignore_ascii_case(b"content-length") {
             match number(value.trim_ascii(), 10) {
-                Some(length) => self.length = Some(length),
-                None => self.state = State::Lost,
+                Some(length) if !self.line.is_cut() => self.length = Some(length),
+                _ => self.is_unreadable = true,
             }
         }
     }
@@ -134,11 +136,12 @@ impl Framing {
         let length = self.length.take();
         let is_coded = std::mem::take(&mut self.is_coded);
         self.state = match length {
+            _ if self.is_unreadable => State::Lost,
             _ if is_coded => State::ChunkSize,
             Some(length @ 1..) => State::Data(length, After::Request),
             _ => State::RequestLine,
         };
-        is_coded && length.is_some()
+        self.is_unreadable || is_coded && length.is_some()
     }
 }
 
@@ -152,15 +155,27 @@ impl Line {
     fn text(&self) -> &[u8] {
         self.bytes[..self.length].trim_ascii_end()
     }
-}
 
-fn chunk(line: &[u8]) -> State {
-    let digits = line.split(|byte| matches!(byte, b';' | b' ' | b'\t'));
-    match digits.into_iter().next().and_then(|size| number(size, 16)) {
-        Some(0) => State::Trailer,
-        // The line end behind a chunk is of two bytes, or hyper refuses it.
-        Some(size) => State::Data(size.saturating_add(2), After::Chunk),
-        None => State::Lost,
+    /// Whether there may have been more of it.
+    fn is_cut(&self) -> bool {
+        self.length == LINE_BYTES
+    }
+
+    /// What comes behind this line if it gives the size of a chunk.
+    fn chunk(&self) -> State {
+        let line = self.text();
+        let end = line
+            .iter()
+            .position(|byte| matches!(byte, b';' | b' ' | b'\t'));
+        if end.is_none() && self.is_cut() {
+            return State::Lost;
+        }
+        match number(&line[..end.unwrap_or(line.len())], 16) {
+            Some(0) => State::Trailer,
+            // The line end behind a chunk is of two bytes, or hyper refuses it.
+            Some(size) => State::Data(size.saturating_add(2), After::Chunk),
+            None => State::Lost,
+        }
     }
 }
 
@@ -231,10 +246,21 @@ mod tests {
         check("G", None, true);
         check("GET / HTTP/1.1\r\n", None, true);
         check("GET / HTTP/1.1\r\nhost: x\r\n", None, true);
-        check(
-            "GET / HTTP/1.1\r\ncontent-length: many\r\n\r\n",
-            None,
-            false,
-        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_believed() {
+        let blanks = " ".repeat(60);
+        let zeros = "0".repeat(70);
+        for length in ["many", "", &format!("{blanks}5"), &format!("{zeros}5")] {
+            let head = format!("POST / HTTP/1.1\r\ncontent-length:{length}\r\n\r\n");
+            check(&head, Some(1), false);
+        }
+        let coded = "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n";
+        for size in ["many", "", &zeros, &format!("{zeros}5;x")] {
+            check(&format!("{coded}{size}\r\n"), None, false);
+            check(&format!("{coded}{size}\r\nG"), Some(2), false);
+        }
+        check(&format!("{coded}5;{zeros}\r\nabcde\r\n"), None, false);
     }
 }

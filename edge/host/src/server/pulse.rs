@@ -21,8 +21,8 @@ pub struct Pulse {
     requests: AtomicU32,
     /// Requests whose answer has not ended.
     in_flight: AtomicU32,
-    /// The request whose head can be read in two ways; zero is none.
-    ambiguous: AtomicU32,
+    /// The first request that is not to be believed; zero is none.
+    doubtful: AtomicU32,
     /// The client has sent a part of a head.
     in_head: AtomicBool,
 }
@@ -47,9 +47,11 @@ impl Pulse {
         self.in_flight.load(Relaxed) > 0
     }
 
-    /// The head of the request with this number can be read in two ways.
+    /// The request with this number can be read in two ways, and so can all behind it.
     pub fn doubt(&self, number: u32) {
-        self.ambiguous.store(number, Relaxed);
+        if self.doubtful.load(Relaxed) == 0 {
+            self.doubtful.store(number, Relaxed);
+        }
     }
 
     /// The client has sent a part of a head, or the end of it.
@@ -70,9 +72,10 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// Whether the request's head can be read in two ways.
+    /// Whether the request can be read in two ways, or one before it.
     pub fn is_ambiguous(&self) -> bool {
-        self.pulse.ambiguous.load(Relaxed) == self.number
+        let doubtful = self.pulse.doubtful.load(Relaxed);
+        doubtful != 0 && doubtful <= self.number
     }
 
     /// The body of the answer, with whose end the turn ends.

@@ -96,10 +96,10 @@ fn connections_are_not_kept_if_the_runtime_configuration_says_so() {
 
 #[test]
 fn what_cannot_be_reached_is_an_error_of_wasi_http() {
-    let closed = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    // Bound, so that no other test is given it, and not listened on.
+    let closed = tokio::net::TcpSocket::new_v4().unwrap();
+    closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let closed_address = closed.local_addr().unwrap();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let plain = TcpListener::bind("127.0.0.1:0").unwrap();
     let plain_address = plain.local_addr().unwrap();
@@ -114,7 +114,7 @@ fn what_cannot_be_reached_is_an_error_of_wasi_http() {
         .arguments(&["--outbound-first-byte-timeout", "300ms"]);
     let host = app.start();
     assert_eq!(
-        host.tell(&format!("fetch?http://{closed}/")),
+        host.tell(&format!("fetch?http://{closed_address}/")),
         "ErrorCode::ConnectionRefused"
     );
     let silent = silent.local_addr().unwrap();

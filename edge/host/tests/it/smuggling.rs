@@ -54,6 +54,11 @@ fn the_end_of_a_body_is_never_a_matter_of_opinion() {
     let chunked = "transfer-encoding: chunked\r\n";
     check(&format!("content-length: 5\r\n{chunked}"), "0\r\n\r\n", 400);
     check(&format!("{chunked}content-length: 5\r\n"), "0\r\n\r\n", 400);
+    // Both again, hidden from a reader that looks at the beginning of a line only.
+    for hidden in [" ".repeat(60), "0".repeat(60)] {
+        let length = format!("content-length:{hidden}5\r\n");
+        check(&format!("{length}{chunked}"), "0\r\n\r\n", 400);
+    }
     check("content-length: 5\r\ncontent-length: 6\r\n", "abcdef", 400);
     for length in ["5, 5", "+5", "-5", "0x5", "5 5", "99999999999999999999"] {
         check(&format!("content-length: {length}\r\n"), "abcde", 400);
@@ -88,16 +93,23 @@ fn the_end_of_a_body_is_never_a_matter_of_opinion() {
     assert!(answer[8..].starts_with(" 400 "), "{answer:?}");
     assert_eq!(answer.matches("HTTP/1.").count(), 1, "{answer}");
 
-    // The one in doubt is not always the first of its connection.
-    let before = "POST /probe/x/body HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
-    let both = "POST /probe/x/body HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
-    let answer = converse(host.address, format!("{before}{both}{SMUGGLED}").as_bytes());
-    let statuses: Vec<&str> = answer
-        .lines()
-        .filter_map(|line| line.strip_prefix("HTTP/1.1 "))
-        .collect();
-    assert_eq!(statuses, ["200 OK", "400 Bad Request"], "{answer}");
-    assert!(!host.log().contains("smuggled"));
+    // The one in doubt is not always the first of its connection, nor found where its head begins.
+    for size in ["3".to_owned(), format!("{}3", "0".repeat(70))] {
+        let before = format!(
+            "POST /probe/x/body HTTP/1.1\r\nhost: x\r\n{chunked}\r\n{size}\r\nabc\r\n0\r\n\r\n"
+        );
+        let both = format!(
+            "POST /probe/x/body HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n{chunked}\r\n0\r\n\r\n"
+        );
+        let answer = converse(host.address, format!("{before}{both}{SMUGGLED}").as_bytes());
+        let statuses: Vec<&str> = answer
+            .lines()
+            .filter_map(|line| line.strip_prefix("HTTP/1.1 "))
+            .collect();
+        assert_eq!(statuses.last(), Some(&"400 Bad Request"), "{answer}");
+        assert!(statuses.len() <= 2, "{answer}");
+        assert!(!host.log().contains("smuggled"));
+    }
 }
 
 #[test]
