@@ -4,6 +4,7 @@
 //! word.
 
 use super::decide::Admitted;
+use super::order_events::{OrderEvent, record};
 use super::rows::{Entry, enter, insert, insert_or_change, push_ids};
 use super::sales::money;
 use super::{Result, corrupt};
@@ -127,5 +128,7 @@ pub(super) async fn insert_orders(
             units: order.quantity,
         })
         .collect();
-    enter(connection, &entries).await
+    enter(connection, &entries).await?;
+    let ids = orders.iter().map(|order| order.order_id.0);
+    record(connection, OrderEvent::Accepted, ids).await
 }

@@ -3,6 +3,7 @@
 //! Invariant: `one-clock`. The database's clock decides in a conditional UPDATE; of payment and
 //! expiry one wins. `ledger-first`: units become free here, and Redis learns it from the outbox.
 
+use super::order_events::{OrderEvent, record};
 use super::rows::{Entry, enter, push_ids};
 use super::{Ledger, Result, must_touch, retry};
 use crate::fail_points::pass;
@@ -192,6 +193,7 @@ async fn pay(connection: &mut MySqlConnection, id: OrderId) -> Result<Settled> {
         units: order.quantity,
     };
     enter(connection, &[entry]).await?;
+    record(connection, OrderEvent::Paid, [id.0].into_iter()).await?;
     let counters = sqlx::query!(
         "UPDATE sales SET reserved = reserved - ?, sold = sold + ?, version = version + 1
          WHERE id = ? AND reserved >= ?",
@@ -253,6 +255,11 @@ pub(super) async fn close(
         })
         .collect();
     enter(connection, &entries).await?;
+    let event = match state {
+        OrderState::Cancelled => OrderEvent::Cancelled,
+        _ => OrderEvent::Expired,
+    };
+    record(connection, event, closing.iter().map(|order| order.order)).await?;
 
     let units: u32 = closing.iter().map(|order| order.units).sum();
     let counters = sqlx::query!(
