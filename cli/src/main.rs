@@ -9,14 +9,17 @@
 )]
 
 mod account;
+mod actor;
 mod audit;
 mod dead_letters;
+mod delivery;
 mod item;
 mod lobby;
 mod order;
 mod pages;
 mod pop;
 mod sale;
+mod webhooks;
 mod when;
 
 use clap::{Parser, Subcommand};
@@ -59,6 +62,12 @@ enum Command {
     /// Orders.
     #[command(subcommand)]
     Order(order::Command),
+    /// The way of paid orders to their buyers.
+    #[command(subcommand)]
+    Delivery(delivery::Command),
+    /// Programs of others that are told of orders.
+    #[command(subcommand)]
+    Webhooks(webhooks::Command),
     /// Messages of the queue that could not be decided.
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
@@ -142,6 +151,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Pages(command) => return pages::run(&command).await,
         Command::Pop(command) => pop::run(command, &stores).await?,
         Command::Order(command) => order::run(command, &stores).await?,
+        Command::Delivery(command) => delivery::run(command, &stores).await?,
+        Command::Webhooks(command) => webhooks::run(command, &stores).await?,
         Command::DeadLetters(command) => dead_letters::run(command, &stores).await?,
         Command::Account(command) => account::run(command, &stores).await?,
         Command::Audit(arguments) => return audit::run(&arguments, &stores).await,

@@ -11,12 +11,15 @@ mod audit;
 mod changes;
 mod close;
 mod decide;
+mod delivery;
 mod draw;
 mod expire;
+mod fan_out;
 mod items;
 mod leases;
 mod lobbies;
 mod lock;
+mod notifications;
 mod operator_log;
 mod order_events;
 mod orders;
@@ -28,6 +31,7 @@ mod rebuild;
 mod refuse;
 mod rows;
 mod sales;
+mod subscriptions;
 mod waiting;
 mod workers;
 
@@ -36,14 +40,16 @@ pub use audit::{Backlog, SaleBooks, SaleCounts, Watcher};
 pub use changes::{Direction, Ended, StockChange};
 pub use close::{Cancelled, Settled, Settlement};
 pub use decide::{Admitted, Deadline, Decided};
+pub use delivery::{Advanced, ParcelRow, Step};
 pub use draw::{BEACON_WAIT_MS, DrawRow, RoundDue, Seed};
 pub use expire::Expired;
 pub use items::{ItemRow, NewItem};
 pub use leases::{Granted, LeaseRow, Slot, SlotOrder, Wanted};
 pub use lobbies::{ClosedTree, LobbyRow, Report, Reported};
 pub use lock::Lock;
+pub use notifications::{Notification, NotificationFacts, SendingEnd, Waiting};
 pub use operator_log::Actor;
-pub use order_events::OrderEvent;
+pub use order_events::{BadEvent, OrderEvent};
 pub use orders::OrderRow;
 pub use outbox::{Freed, Release};
 pub use payments::{PaymentRow, StartPayment};
@@ -52,6 +58,10 @@ pub use pops::{Heard, PopRow, Rotated};
 pub use rebuild::{Count, CountedOrder, Watched, stock_state};
 pub use refuse::Refused;
 pub use sales::{NewSale, SaleRow};
+pub use subscriptions::{
+    Attempt, AttemptEnd, Delivery, DeliveryRow, FAILING_MS, FAILURES_MAX, NewSubscription,
+    Subscription,
+};
 
 use crate::guard::{BreakerState, Shed};
 use kernel::time::UnixMillis;

@@ -10,8 +10,8 @@ use origin::http::{Origin, bind, edge_routes, ops_routes, serve, webhook_routes}
 use origin::payments::Provider;
 use origin::sales::Source;
 use origin::settings::{
-    AccountSettings, BeaconSettings, HttpSettings, OpsSettings, PaymentSettings, Reader,
-    StoreSettings,
+    AccountSettings, BeaconSettings, HttpSettings, MailSettings, OpsSettings, PaymentSettings,
+    Reader, StoreSettings, SubscriptionSettings,
 };
 use origin::stores::Stores;
 use std::process::ExitCode;
@@ -41,7 +41,8 @@ enum Role {
     /// Draws places, expires orders, looks after undecided ones, audits, counts Redis anew when it cannot be
     /// trusted.
     Timers,
-    /// Tells Redis what is free, and finishes changes of units.
+    /// Tells Redis what is free, and finishes changes of units; writes to buyers, and tells
+    /// subscribers of orders.
     Outboxes,
 }
 
@@ -75,6 +76,10 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         let http = HttpSettings::read(&mut reader);
         let accounts = AccountSettings::read(&mut reader);
         (http, accounts, PaymentSettings::read(&mut reader))
+    });
+    let told_settings = roles.contains(&Role::Outboxes).then(|| {
+        let mail = MailSettings::read(&mut reader);
+        (mail, SubscriptionSettings::read(&mut reader))
     });
     let beacon = BeaconSettings::read(&mut reader);
     reader.finish()?;
@@ -116,7 +121,14 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         workers.spawn(origin::ops::rebuild::watch(stores.clone()));
         workers.spawn(origin::ops::audit::watch(stores.clone()));
     }
-    if roles.contains(&Role::Outboxes) {
+    if let Some((mail, subscriptions)) = told_settings {
+        let ledger = || stores.ledger.clone();
+        workers.spawn(origin::notifications::fan_out(ledger()));
+        let sender = origin::notifications::Sender::new(&mail)?;
+        workers.spawn(origin::notifications::send(ledger(), sender));
+        let caller = origin::subscriptions::Caller::new(subscriptions)?;
+        workers.spawn(origin::subscriptions::deliver(ledger(), caller));
+        workers.spawn(origin::notifications::clean(ledger()));
         workers.spawn(origin::orders::release(stores.clone()));
         workers.spawn(origin::sales::look_after_changes(stores.clone()));
     }

@@ -4,8 +4,10 @@
 //! `Debug` shows a secret.
 
 mod reader;
+mod told;
 
 pub use reader::{Faults, Reader};
+pub use told::{MailSettings, SubscriptionSettings};
 
 use crate::sales::{Rounds, Source};
 use kernel::keys::PopKeys;

@@ -28,6 +28,8 @@ pub struct Message {
     pub text: String,
     /// The first number of six digits in the text.
     pub code: Option<String>,
+    /// By which a message that was sent twice is known, without its angle brackets.
+    pub message_id: Option<String>,
     pub received_at_ms: i64,
 }
 
@@ -50,6 +52,7 @@ impl Mailbox {
             .take(TEXT_CHARS_MAX)
             .collect();
         let code = code_in(&text).map(str::to_owned);
+        let message_id = parsed.message_id().map(str::to_owned);
         let mut messages = self.lock();
         for to in recipients {
             if messages.len() >= MESSAGES_MAX {
@@ -60,6 +63,7 @@ impl Mailbox {
                 subject: subject.clone(),
                 text: text.clone(),
                 code: code.clone(),
+                message_id: message_id.clone(),
                 received_at_ms: now_ms,
             });
         }

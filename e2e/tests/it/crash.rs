@@ -146,10 +146,18 @@ async fn changing_units() {
     die_in("units.", 0, 2 * BUYERS).await;
 }
 
+/// `tell.sent` needs a mail server: `notifications.rs` has it.
+#[tokio::test(flavor = "multi_thread")]
+async fn telling() {
+    for name in ["tell.handed-on", "tell.taken"] {
+        dies_at(name, 0, UNITS).await;
+    }
+}
+
 #[tokio::test]
 async fn every_fail_point_is_in_one_of_these_rooms() {
     let rooms = [
-        "place.", "decide.", "settle.", "close.", "release.", "rebuild.", "units.",
+        "place.", "decide.", "settle.", "close.", "release.", "rebuild.", "units.", "tell.",
     ];
     for name in ALL {
         assert!(rooms.iter().any(|room| name.starts_with(room)), "{name}");

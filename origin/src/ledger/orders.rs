@@ -8,7 +8,7 @@ use kernel::ids::{AccountId, LeaseId, OrderId, PaymentId, SaleId};
 use kernel::money::Money;
 use kernel::order::{OrderState, Refusal};
 use kernel::time::UnixMillis;
-use kernel::wire::{Payment, PaymentState};
+use kernel::wire::{Payment, PaymentState, Shipment};
 
 /// An order as stored, with its payment if one was begun.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub struct OrderRow {
     pub version: u64,
     /// Its payment.
     pub payment: Option<Payment>,
+    /// Its parcel, once shipped.
+    pub shipment: Option<Shipment>,
 }
 
 struct RawOrder {
@@ -55,6 +57,8 @@ struct RawOrder {
     payment_id: Option<u64>,
     payment_state: Option<String>,
     checkout_url: Option<String>,
+    carrier: Option<String>,
+    tracking: Option<String>,
 }
 
 macro_rules! select_orders {
@@ -65,8 +69,10 @@ macro_rules! select_orders {
                       orders.quantity, orders.amount_minor, orders.currency, orders.state,
                       orders.reason, orders.created_at_ms, orders.expires_at_ms, orders.version,
                       payments.id AS "payment_id?", payments.state AS "payment_state?",
-                      payments.checkout_url AS "checkout_url?"
-               FROM orders LEFT JOIN payments ON payments.order_id = orders.id "# + $tail
+                      payments.checkout_url AS "checkout_url?", shipments.carrier AS "carrier?",
+                      shipments.tracking AS "tracking?"
+               FROM orders LEFT JOIN payments ON payments.order_id = orders.id
+                    LEFT JOIN shipments ON shipments.order_id = orders.id "# + $tail
             $(, $argument)*
         )
     };
@@ -84,6 +90,7 @@ impl TryFrom<RawOrder> for OrderRow {
             }),
             _ => None,
         };
+        let shipment = raw.carrier.zip(raw.tracking);
         Ok(Self {
             id: OrderId(raw.id),
             sale: SaleId(raw.sale_id),
@@ -97,6 +104,7 @@ impl TryFrom<RawOrder> for OrderRow {
             expires_at: raw.expires_at_ms.map(UnixMillis),
             version: raw.version,
             payment,
+            shipment: shipment.map(|(carrier, tracking)| Shipment { carrier, tracking }),
         })
     }
 }

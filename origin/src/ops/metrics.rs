@@ -5,10 +5,12 @@
 mod audit;
 mod edge;
 mod guard;
+mod told;
 
 pub use audit::AuditGauges;
 pub use edge::EdgeMetrics;
 pub use guard::GuardMetrics;
+pub use told::ToldMetrics;
 
 use prometheus::{IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 use std::sync::LazyLock;
@@ -36,6 +38,8 @@ pub struct Metrics {
     pub guard: GuardMetrics,
     /// What the PoPs tell of themselves.
     pub edge: EdgeMetrics,
+    /// What is told to buyers and subscribers.
+    pub told: ToldMetrics,
     orders_decided: IntCounterVec,
 }
 
@@ -86,6 +90,7 @@ impl Metrics {
             audit: AuditGauges::register(&registry),
             guard: GuardMetrics::register(&registry),
             edge: EdgeMetrics::register(&registry),
+            told: ToldMetrics::register(&registry),
             registry,
         }
     }

@@ -12,11 +12,12 @@ use std::ops::RangeInclusive;
 
 const PREFIX: &str = "DOORBUSTER_";
 /// Every key there is; anything else that begins with the prefix is a mistake somebody made.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 23] = [
     "BEACON_GENESIS_MS",
     "BEACON_PERIOD_MS",
     "BEACON_URL",
     "EDGE_LISTEN",
+    "LANGUAGE",
     "LOG",
     "MAIL_FROM",
     "MYSQL_URL",
@@ -34,6 +35,7 @@ const KEYS: [&str; 21] = [
     "STREAM_PREFIX",
     "STREAM_REPLICAS",
     "WEBHOOKS_LISTEN",
+    "WEBHOOKS_OUT_PRIVATE",
 ];
 
 /// All that is wrong with the settings, a line each.
@@ -91,7 +93,11 @@ impl Reader {
     }
 
     pub(super) fn fault(&mut self, key: &str, what: impl fmt::Display) {
-        self.faults.push(format!("{PREFIX}{key} {what}"));
+        let fault = format!("{PREFIX}{key} {what}");
+        // Two rooms may need the same key.
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
     }
 
     /// A text that must be there.

@@ -208,13 +208,21 @@ pub const CASES: &[Case] = &[
     known(
         "WHERE orders.id = ? AND orders.account_id = ?",
         &["1006003", "1003"],
-        &[("orders", "PRIMARY"), ("payments", "payments_order")],
+        &[
+            ("orders", "PRIMARY"),
+            ("payments", "payments_order"),
+            ("shipments", "PRIMARY"),
+        ],
         4,
     ),
     known(
         "WHERE orders.account_id = ? AND orders.id < ? ORDER BY orders.id DESC LIMIT ?",
         &["1003", "9000000000000000000", "20"],
-        &[("orders", "orders_account"), ("payments", "payments_order")],
+        &[
+            ("orders", "orders_account"),
+            ("payments", "payments_order"),
+            ("shipments", "PRIMARY"),
+        ],
         12,
     ),
     built(
