@@ -55,8 +55,15 @@ async fn a_subscriber_is_told_in_signed_messages_that_name_nobody() {
     world.stores.ledger.settle(&settlement).await.unwrap();
     hand_on(&world).await;
     let working = deliverer(&world);
-    eventually("two messages", async || subscriber.told().len() == 2).await;
+    let ledger = &world.stores.ledger;
+    eventually("two messages", async || {
+        let log = ledger.deliveries(id, u64::MAX, 10).await.unwrap();
+        let told = log.iter().filter(|delivery| delivery.state == "delivered");
+        told.count() == 2
+    })
+    .await;
     working.abort();
+    assert_eq!(subscriber.told().len(), 2);
     for Told { headers, body, .. } in subscriber.told() {
         let signed = secret.sign(
             &headers["webhook-id"],
@@ -70,20 +77,10 @@ async fn a_subscriber_is_told_in_signed_messages_that_name_nobody() {
         assert_eq!(message["data"]["order_id"], order.to_string());
         assert_eq!(message["data"]["state"], "paid");
         assert!(message["timestamp"].as_str().unwrap().ends_with('Z'));
-        for hidden in ["checkout", "Ada", "Main Street", "12345", "account"] {
+        for hidden in ["checkout", "Ada", "Main Street", "Town", "account"] {
             assert!(!body.contains(hidden), "{hidden} in {body}");
         }
     }
-    let log = world
-        .stores
-        .ledger
-        .deliveries(id, u64::MAX, 10)
-        .await
-        .unwrap();
-    assert!(
-        log.iter().all(|delivery| delivery.state == "delivered"),
-        "{log:?}"
-    );
 }
 
 #[tokio::test]
