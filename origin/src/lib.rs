@@ -11,6 +11,7 @@ pub mod settings;
 
 pub mod fail_points;
 pub mod fetch;
+pub mod mail;
 
 pub mod invariants;
 
