@@ -28,6 +28,8 @@ pub mod payments;
 pub mod pops;
 pub mod sales;
 
+pub mod operators;
+
 pub mod http;
 pub mod ops;
 

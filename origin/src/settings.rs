@@ -3,8 +3,10 @@
 //! Invariant: all faults are reported together, an unknown `DOORBUSTER_` key is a fault, and no
 //! `Debug` shows a secret.
 
+mod admin;
 mod reader;
 
+pub use admin::{AdminKey, AdminSettings};
 pub use reader::{Faults, Reader};
 
 use crate::sales::{Rounds, Source};
