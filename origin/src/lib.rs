@@ -32,6 +32,8 @@ pub mod pops;
 pub mod sales;
 pub mod subscriptions;
 
+pub mod operators;
+
 pub mod http;
 pub mod ops;
 

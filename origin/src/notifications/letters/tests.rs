@@ -46,7 +46,8 @@ fn each_letter_is_complete_in_each_language() {
     for language in Language::ALL {
         for event in MAILED {
             let letter = write(event, language, &order);
-            for form in [&letter.text, &letter.html] {
+            let html = letter.html.replace("&#x2f;", "/");
+            for form in [&letter.text, &html] {
                 assert!(form.contains("https://shop.example/orders/77"), "{form}");
                 assert!(form.contains("Console"), "{event:?}: {form}");
                 assert!(!form.contains("{{"), "{form}");
