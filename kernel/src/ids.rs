@@ -90,6 +90,10 @@ id!(
     PaymentId
 );
 id!(
+    /// Money of one payment on its way back to the buyer.
+    RefundId
+);
+id!(
     /// Units added to a running sale or withdrawn from it, once.
     StockChangeId
 );

@@ -9,14 +9,18 @@
 use std::time::Duration;
 
 /// Each of them, in the order an order passes.
-pub const ALL: [&str; 16] = [
+pub const ALL: [&str; 20] = [
     "place.held",
     "place.published",
     "decide.inserted",
     "decide.counted",
     "decide.committed",
     "decide.acknowledged",
+    "payment.opened",
     "settle.counted",
+    "refund.asked",
+    "refund.claimed",
+    "refund.sent",
     "close.counted",
     "close.committed",
     "release.told",

@@ -29,7 +29,7 @@ use crate::orders::{Prices, Watch};
 use crate::payments::Provider;
 use crate::pops::Pops;
 use crate::sales::{Leases, Snapshots};
-use crate::settings::{HttpSettings, PaymentSettings};
+use crate::settings::{HttpSettings, RefundSettings};
 use crate::stores::Stores;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -48,7 +48,8 @@ pub struct Origin {
     leases: Leases,
     pops: Pops,
     snapshots: Snapshots,
-    payments: PaymentSettings,
+    refunds: RefundSettings,
+    public_url: String,
     in_flight: Semaphore,
 }
 
@@ -61,7 +62,7 @@ impl Origin {
         accounts: Accounts,
         provider: Provider,
         http: HttpSettings,
-        payments: PaymentSettings,
+        refunds: RefundSettings,
     ) -> Arc<Self> {
         Arc::new(Self {
             watch: Watch::new(stores.clone()),
@@ -72,7 +73,8 @@ impl Origin {
             leases: Leases::default(),
             pops: Pops::new(http.pops),
             snapshots: Snapshots::default(),
-            payments,
+            refunds,
+            public_url: http.public_url,
             in_flight: Semaphore::new(IN_FLIGHT_MAX),
         })
     }

@@ -25,16 +25,19 @@ mod payments;
 mod pool;
 mod pops;
 mod rebuild;
+mod refund_order;
+mod refunds;
 mod refuse;
 mod rows;
 mod sales;
+mod settle;
 mod waiting;
 mod workers;
 
 pub use accounts::Account;
 pub use audit::{Backlog, SaleBooks, SaleCounts, Watcher};
 pub use changes::{Direction, Ended, StockChange};
-pub use close::{Cancelled, Settled, Settlement};
+pub use close::Cancelled;
 pub use decide::{Admitted, Deadline, Decided};
 pub use draw::{BEACON_WAIT_MS, DrawRow, RoundDue, Seed};
 pub use expire::Expired;
@@ -50,8 +53,13 @@ pub use payments::{PaymentRow, StartPayment};
 pub use pool::CONNECTIONS_MAX;
 pub use pops::{Heard, PopRow, Rotated};
 pub use rebuild::{Count, CountedOrder, Watched, stock_state};
+pub use refund_order::{RefundOrder, Refunding};
+pub use refunds::{
+    Promise, Reckoned, RefundBacklog, RefundKey, RefundNotice, RefundOutcome, RefundReason, RefundRow,
+};
 pub use refuse::Refused;
 pub use sales::{NewSale, SaleRow};
+pub use settle::{Settled, Settlement};
 
 use crate::guard::{BreakerState, Shed};
 use kernel::time::UnixMillis;

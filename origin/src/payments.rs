@@ -1,14 +1,21 @@
-//! Payments: begun at a provider, settled by its signed webhooks.
+//! Payments: begun at a provider, settled by its signed webhooks, given back through an outbox, and
+//! compared with the provider's own list.
 //!
 //! Invariant: the amount asked for is the order's, and the order's alone; what a webhook says is
-//! compared with it.
+//! compared with it, and money that no order takes goes back.
 
+mod provider;
+mod refunds;
 mod sandbox;
-mod webhook;
 
-pub use sandbox::{Provider, ProviderError};
-pub use webhook::{BadWebhook, read};
+pub use provider::{
+    BadWebhook, Checkout, CheckoutRequest, Listed, Page, PaymentProvider, Provider, ProviderError,
+    ProviderEvent, REFERENCE_BYTES_MAX, RefundAnswer, RefundRequest,
+};
+pub(crate) use refunds::tell as tell_refund;
+pub use refunds::{refund_order, work_off_refunds};
 
+use crate::fail_points::pass;
 use crate::ids::IdError;
 use crate::ledger::{LedgerError, OrderRow, StartPayment};
 use crate::stores::Stores;
@@ -37,10 +44,12 @@ pub enum PayError {
     Id(#[from] IdError),
 }
 
-/// Begins the payment of an order, or returns the one begun before.
+/// Begins the payment of an order, or returns the one begun before. The buyer returns to the site at
+/// `public_url`.
 pub async fn start(
     stores: &Stores,
     provider: &Provider,
+    public_url: &str,
     order: &OrderRow,
     ship_to: &Address,
 ) -> Result<PaymentStarted, PayError> {
@@ -56,21 +65,26 @@ pub async fn start(
         (state, _) => return Err(PayError::NotPayable(state.as_str())),
     };
     let id = PaymentId(stores.ids.next().await?);
-    let row = stores
-        .ledger
-        .start_payment(StartPayment { id, order, ship_to })
-        .await?;
-    let checkout = provider
-        .open_checkout(
-            row.id,
-            order.id,
-            row.amount,
-            expires_at.plus_ms(-CHECKOUT_ENDS_BEFORE_MS),
-        )
-        .await?;
+    let start = StartPayment {
+        id,
+        order,
+        provider: provider.name(),
+        ship_to,
+    };
+    let row = stores.ledger.start_payment(start).await?;
+    let request = CheckoutRequest {
+        payment: row.id,
+        order: order.id,
+        amount: row.amount,
+        expires_at: expires_at.plus_ms(-CHECKOUT_ENDS_BEFORE_MS),
+        return_url: &format!("{public_url}/orders/{}", order.id),
+    };
+    let checkout = provider.open_checkout(request).await?;
+    pass("payment.opened").await;
+    let (reference, url) = (&checkout.provider_ref, &checkout.checkout_url);
     stores
         .ledger
-        .payment_started(row.id, &checkout.payment_id, &checkout.checkout_url)
+        .payment_started(row.id, provider.name(), reference, url)
         .await?;
     Ok(PaymentStarted {
         payment_id: row.id,

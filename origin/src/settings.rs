@@ -3,8 +3,10 @@
 //! Invariant: all faults are reported together, an unknown `DOORBUSTER_` key is a fault, and no
 //! `Debug` shows a secret.
 
+mod payments;
 mod reader;
 
+pub use payments::{PaymentSettings, RefundSettings, SandboxSettings};
 pub use reader::{Faults, Reader};
 
 use crate::sales::{Rounds, Source};
@@ -80,17 +82,6 @@ impl fmt::Debug for AccountSettings {
             .field("mail_from", &self.mail_from)
             .finish_non_exhaustive()
     }
-}
-
-/// How payments are made.
-#[derive(Clone, Debug)]
-pub struct PaymentSettings {
-    /// The provider's API.
-    pub url: String,
-    /// Our key there.
-    pub api_key: Secret,
-    /// What its webhooks are signed with.
-    pub webhook_secret: Secret,
 }
 
 /// The public randomness beacon that sales may name, if there is one.
@@ -173,19 +164,6 @@ impl AccountSettings {
             session_key: reader.signing_key("SESSION_KEY"),
             smtp_url: Secret(reader.url("SMTP_URL", &["smtp", "smtps"])),
             mail_from: reader.required("MAIL_FROM", "the sender of messages, Shop <shop@host>"),
-        }
-    }
-}
-
-impl PaymentSettings {
-    /// Reads `DOORBUSTER_PAYMENTS_URL`, `_PAYMENTS_API_KEY` and `_PAYMENTS_WEBHOOK_SECRET`.
-    pub fn read(reader: &mut Reader) -> Self {
-        Self {
-            url: reader.url("PAYMENTS_URL", &["http"]),
-            api_key: Secret(reader.required("PAYMENTS_API_KEY", "our key at the provider")),
-            webhook_secret: Secret(
-                reader.required("PAYMENTS_WEBHOOK_SECRET", "what webhooks are signed with"),
-            ),
         }
     }
 }

@@ -37,6 +37,8 @@ pub struct OrderRow {
     pub version: u64,
     /// Its payment.
     pub payment: Option<Payment>,
+    /// What went back to the buyer.
+    pub refunded: Option<Money>,
 }
 
 struct RawOrder {
@@ -55,6 +57,7 @@ struct RawOrder {
     payment_id: Option<u64>,
     payment_state: Option<String>,
     checkout_url: Option<String>,
+    refunded_minor: Option<i64>,
 }
 
 macro_rules! select_orders {
@@ -65,7 +68,10 @@ macro_rules! select_orders {
                       orders.quantity, orders.amount_minor, orders.currency, orders.state,
                       orders.reason, orders.created_at_ms, orders.expires_at_ms, orders.version,
                       payments.id AS "payment_id?", payments.state AS "payment_state?",
-                      payments.checkout_url AS "checkout_url?"
+                      payments.checkout_url AS "checkout_url?",
+                      (SELECT CAST(SUM(refunds.amount_minor) AS SIGNED) FROM refunds
+                       WHERE refunds.order_id = orders.id AND refunds.state = 'done'
+                         AND refunds.currency = orders.currency) AS "refunded_minor: i64"
                FROM orders LEFT JOIN payments ON payments.order_id = orders.id "# + $tail
             $(, $argument)*
         )
@@ -84,6 +90,7 @@ impl TryFrom<RawOrder> for OrderRow {
             }),
             _ => None,
         };
+        let refunded = raw.refunded_minor.map(|sum| money(sum, &raw.currency));
         Ok(Self {
             id: OrderId(raw.id),
             sale: SaleId(raw.sale_id),
@@ -97,6 +104,7 @@ impl TryFrom<RawOrder> for OrderRow {
             expires_at: raw.expires_at_ms.map(UnixMillis),
             version: raw.version,
             payment,
+            refunded: refunded.transpose()?,
         })
     }
 }

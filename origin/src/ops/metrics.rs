@@ -5,10 +5,12 @@
 mod audit;
 mod edge;
 mod guard;
+mod payments;
 
 pub use audit::AuditGauges;
 pub use edge::EdgeMetrics;
 pub use guard::GuardMetrics;
+pub use payments::PaymentMetrics;
 
 use prometheus::{IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 use std::sync::LazyLock;
@@ -36,6 +38,8 @@ pub struct Metrics {
     pub guard: GuardMetrics,
     /// What the PoPs tell of themselves.
     pub edge: EdgeMetrics,
+    /// Refunds and the comparison with the provider.
+    pub payments: PaymentMetrics,
     orders_decided: IntCounterVec,
 }
 
@@ -86,6 +90,7 @@ impl Metrics {
             audit: AuditGauges::register(&registry),
             guard: GuardMetrics::register(&registry),
             edge: EdgeMetrics::register(&registry),
+            payments: PaymentMetrics::register(&registry),
             registry,
         }
     }

@@ -25,7 +25,7 @@ impl Planted {
         let world = World::new().await;
         let sale = world.sale(20, 3).await;
         let (paid, settlement) = with_payment(&world, sale).await;
-        world.stores.ledger.settle(&settlement).await.unwrap();
+        world.settle(&settlement).await;
         let pending = world.pending(sale, 2, 2).await;
         let undecided = world.admit(sale, 3, 3).await;
         Self {

@@ -66,6 +66,7 @@ async fn race(world: &World, clock: &MySqlPool, order: OrderId, ms: u64) -> (Set
         .unwrap();
     let settlement = Settlement {
         event: format!("evt_{order}"),
+        provider: "sandbox",
         provider_ref: format!("pay_{order}"),
         order,
         amount: crate::support::usd(39_900),
@@ -81,11 +82,10 @@ async fn race(world: &World, clock: &MySqlPool, order: OrderId, ms: u64) -> (Set
         {}
     };
     let (settled, repeated, ()) = tokio::join!(
-        ledger.settle(&settlement),
-        ledger.settle(&settlement),
+        world.settle(&settlement),
+        world.settle(&settlement),
         expire
     );
-    let (settled, repeated) = (settled.unwrap(), repeated.unwrap());
     // The webhook came twice; which of the two acted is another race.
     let acted = match (settled, repeated) {
         (acted, Settled::Repeated) | (Settled::Repeated, acted) => acted,

@@ -15,7 +15,9 @@ use kernel::token::{PurchaseToken, mint};
 use origin::accounts::Accounts;
 use origin::http::{Origin, edge_routes};
 use origin::payments::Provider;
-use origin::settings::{AccountSettings, HttpSettings, PaymentSettings, Secret};
+use origin::settings::{
+    AccountSettings, HttpSettings, PaymentSettings, RefundSettings, SandboxSettings, Secret,
+};
 use serde_json::Value;
 use std::sync::Arc;
 use tower::ServiceExt;
@@ -59,11 +61,11 @@ impl Site {
         let stores = world.stores.clone();
         let (ledger, ids) = (stores.ledger.clone(), stores.ids.clone());
         let accounts = Accounts::new(&account_settings, ledger, &stores.stock, ids).unwrap();
-        let payments = PaymentSettings {
+        let payments = PaymentSettings::Sandbox(SandboxSettings {
             url: "http://127.0.0.1:9".into(),
             api_key: Secret("key".into()),
             webhook_secret: Secret("secret".into()),
-        };
+        });
         let http = HttpSettings {
             edge_listen: ([127, 0, 0, 1], 0).into(),
             webhooks_listen: ([127, 0, 0, 1], 0).into(),
@@ -72,8 +74,11 @@ impl Site {
                 .into(),
             public_url: "http://127.0.0.1:8080".into(),
         };
-        let provider = Provider::new(payments.clone(), &http.public_url).unwrap();
-        let origin = Origin::new(stores, accounts.clone(), provider, http, payments);
+        let provider = Provider::new(payments).unwrap();
+        let refunds = RefundSettings {
+            promised_ms: 300_000,
+        };
+        let origin = Origin::new(stores, accounts.clone(), provider, http, refunds);
         Self {
             world,
             origin,

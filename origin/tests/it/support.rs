@@ -2,10 +2,10 @@
 //! ids never meet.
 
 use crate::proxy::Proxy;
-use kernel::ids::{AccountId, ItemId, LeaseId, OrderId, SaleId};
+use kernel::ids::{AccountId, ItemId, LeaseId, OrderId, RefundId, SaleId};
 use kernel::money::Money;
 use origin::catalogue::{ItemDraft, add_item};
-use origin::ledger::{Admitted, Decided, Ledger};
+use origin::ledger::{Admitted, Decided, Ledger, Promise, Settled, Settlement};
 use origin::ops::rebuild::{Rebuilt, rebuild};
 use origin::queue::{Queue, QueueError};
 use origin::sales::{SaleDraft, create, publish};
@@ -235,6 +235,16 @@ impl World {
         let done = [admitted.order_id];
         stock.decided(admitted.sale_id, &done).await.unwrap();
         decided
+    }
+
+    /// Settles as the webhooks listener does.
+    pub async fn settle(&self, settlement: &Settlement) -> Settled {
+        let promise = Promise {
+            refund: RefundId(self.id().await),
+            within_ms: 300_000,
+        };
+        let ledger = &self.stores.ledger;
+        ledger.settle(settlement, promise).await.unwrap()
     }
 
     /// Counts a sale anew.
