@@ -2,19 +2,21 @@
 //!
 //! Invariant: it links the origin's rooms and has no SQL and no Lua of its own. Results go to
 //! standard output, errors in one line to standard error; exit 1 on failure. An audit exits 1 on a
-//! breach and 2 if it could not be done; so does the check of a receipt.
+//! breach and 2 if it could not be done; so do the check of a receipt and the comparison of payments.
 #![expect(
     clippy::print_stdout,
     reason = "a command line speaks on standard output"
 )]
 
 mod account;
+mod actor;
 mod audit;
 mod dead_letters;
 mod item;
 mod lobby;
 mod order;
 mod pages;
+mod payments;
 mod pop;
 mod sale;
 mod when;
@@ -59,6 +61,9 @@ enum Command {
     /// Orders.
     #[command(subcommand)]
     Order(order::Command),
+    /// Payments: what goes back, and what the provider says.
+    #[command(subcommand)]
+    Payments(payments::Command),
     /// Messages of the queue that could not be decided.
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
@@ -112,7 +117,9 @@ async fn main() -> ExitCode {
     let command = Arguments::parse().command;
     // Whoever reads the exit code must not take a check that failed for a breach.
     let failure = match command {
-        Command::Audit(_) | Command::Lobby(lobby::Command::Verify(_)) => ExitCode::from(2),
+        Command::Audit(_)
+        | Command::Lobby(lobby::Command::Verify(_))
+        | Command::Payments(payments::Command::Compare(_)) => ExitCode::from(2),
         _ => ExitCode::FAILURE,
     };
     match run(command).await {
@@ -142,6 +149,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Pages(command) => return pages::run(&command).await,
         Command::Pop(command) => pop::run(command, &stores).await?,
         Command::Order(command) => order::run(command, &stores).await?,
+        Command::Payments(command) => return payments::run(command, &stores).await,
         Command::DeadLetters(command) => dead_letters::run(command, &stores).await?,
         Command::Account(command) => account::run(command, &stores).await?,
         Command::Audit(arguments) => return audit::run(&arguments, &stores).await,

@@ -1,6 +1,8 @@
 //! `doorbuster order`.
 
-use crate::{Stores, when};
+mod refund;
+
+use crate::{Stores, payments, when};
 use anyhow::Context;
 use clap::Subcommand;
 use kernel::ids::OrderId;
@@ -16,13 +18,24 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Give the money of a paid order back, all of it or a part.
+    Refund(refund::Arguments),
 }
 
 pub(crate) async fn run(command: Command, stores: &Stores) -> anyhow::Result<()> {
-    let Command::Show { id, json } = command;
-    let order = stores.ledger().await?.order_of_anyone(id).await?;
+    match command {
+        Command::Show { id, json } => show(id, json, stores).await,
+        Command::Refund(arguments) => refund::run(&arguments, stores).await,
+    }
+}
+
+async fn show(id: OrderId, json: bool, stores: &Stores) -> anyhow::Result<()> {
+    let ledger = stores.ledger().await?;
+    let order = ledger.order_of_anyone(id).await?;
     let order = order.with_context(|| format!("MySQL has no order {id}"))?;
+    let refunds = ledger.refunds_of(id).await?;
     if json {
+        let views: Vec<_> = refunds.iter().map(payments::view).collect();
         let view = json!({
             "order_id": order.id,
             "sale_id": order.sale,
@@ -34,6 +47,8 @@ pub(crate) async fn run(command: Command, stores: &Stores) -> anyhow::Result<()>
             "created_at_ms": order.created_at,
             "expires_at_ms": order.expires_at,
             "payment": order.payment,
+            "refunded": order.refunded,
+            "refunds": views,
             "version": order.version,
         });
         println!("{view}");
@@ -50,6 +65,10 @@ pub(crate) async fn run(command: Command, stores: &Stores) -> anyhow::Result<()>
     println!("created    {}", when::show(order.created_at));
     if let Some(expires_at) = order.expires_at {
         println!("expires    {}", when::show(expires_at));
+    }
+    for refund in &refunds {
+        let (id, amount, state) = (refund.key.refund, refund.amount, refund.state.as_str());
+        println!("refund     {id}, {amount}, {state}");
     }
     Ok(())
 }

@@ -115,6 +115,12 @@ pub enum MintError {
     OutOfRange,
 }
 
+/// The least id that can be minted at this time.
+pub fn first_id_at(at: UnixMillis) -> u64 {
+    let elapsed_ms = u64::try_from(at.since(EPOCH)).unwrap_or(0);
+    elapsed_ms << ELAPSED_SHIFT
+}
+
 impl OrderId {
     /// When the slot was minted: no order was placed with it before.
     pub fn minted_at(self) -> UnixMillis {

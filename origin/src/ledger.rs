@@ -10,6 +10,7 @@ mod accounts;
 mod audit;
 mod changes;
 mod close;
+mod compare;
 mod decide;
 mod draw;
 mod expire;
@@ -38,6 +39,7 @@ pub use accounts::Account;
 pub use audit::{Backlog, SaleBooks, SaleCounts, Watcher};
 pub use changes::{Direction, Ended, StockChange};
 pub use close::Cancelled;
+pub use compare::{OurPayment, PaidHere};
 pub use decide::{Admitted, Deadline, Decided};
 pub use draw::{BEACON_WAIT_MS, DrawRow, RoundDue, Seed};
 pub use expire::Expired;
@@ -55,7 +57,8 @@ pub use pops::{Heard, PopRow, Rotated};
 pub use rebuild::{Count, CountedOrder, Watched, stock_state};
 pub use refund_order::{RefundOrder, Refunding};
 pub use refunds::{
-    Promise, Reckoned, RefundBacklog, RefundKey, RefundNotice, RefundOutcome, RefundReason, RefundRow,
+    Promise, Reckoned, RefundBacklog, RefundKey, RefundNotice, RefundOutcome, RefundReason,
+    RefundRow, RefundState,
 };
 pub use refuse::Refused;
 pub use sales::{NewSale, SaleRow};

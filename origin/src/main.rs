@@ -38,8 +38,8 @@ enum Role {
     Http,
     /// Decides what the queue carries.
     Decider,
-    /// Draws places, expires orders, looks after undecided ones, audits, counts Redis anew when it cannot be
-    /// trusted.
+    /// Draws places, expires orders, looks after undecided ones, audits, compares payments with the
+    /// provider's list, counts Redis anew when it cannot be trusted.
     Timers,
     /// Tells Redis what is free, finishes changes of units, gives money back.
     Outboxes,
@@ -120,6 +120,12 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         workers.spawn(origin::sales::draw_lobbies(ledger, source));
         workers.spawn(origin::ops::rebuild::watch(stores.clone()));
         workers.spawn(origin::ops::audit::watch(stores.clone()));
+    }
+    if let (true, Some(provider)) = (roles.contains(&Role::Timers), &provider) {
+        workers.spawn(origin::payments::compare_daily(
+            stores.clone(),
+            provider.clone(),
+        ));
     }
     if let (true, Some(provider)) = (roles.contains(&Role::Outboxes), provider) {
         workers.spawn(origin::payments::work_off_refunds(stores.clone(), provider));

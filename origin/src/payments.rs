@@ -4,10 +4,14 @@
 //! Invariant: the amount asked for is the order's, and the order's alone; what a webhook says is
 //! compared with it, and money that no order takes goes back.
 
+mod compare;
 mod provider;
 mod refunds;
 mod sandbox;
 
+pub use compare::{
+    CompareError, Compared, Difference, Kind, Span, compare_daily, compare_payments,
+};
 pub use provider::{
     BadWebhook, Checkout, CheckoutRequest, Listed, Page, PaymentProvider, Provider, ProviderError,
     ProviderEvent, REFERENCE_BYTES_MAX, RefundAnswer, RefundRequest,

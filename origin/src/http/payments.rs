@@ -26,8 +26,7 @@ pub(super) async fn start(
     let order = origin.stores.ledger.order(id, session.account).await?;
     let order = order.ok_or(ProblemKind::UnknownOrder)?;
     let (stores, url) = (&origin.stores, &origin.public_url);
-    let started =
-        payments::start(stores, &origin.provider, url, &order, &request.ship_to).await?;
+    let started = payments::start(stores, &origin.provider, url, &order, &request.ship_to).await?;
     Ok((StatusCode::CREATED, axum::Json(started)).into_response())
 }
 

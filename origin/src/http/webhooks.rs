@@ -49,7 +49,8 @@ async fn event(State(origin): State<Shared>, request: Request) -> Answer<StatusC
 
 async fn read(body: Body) -> Result<Bytes, Failure> {
     to_bytes(body, EVENT_BYTES_MAX).await.map_err(|_| {
-        let detail = format!("An event has at most {EVENT_BYTES_MAX} bytes, and does not break off.");
+        let detail =
+            format!("An event has at most {EVENT_BYTES_MAX} bytes, and does not break off.");
         Problem::new(ProblemKind::TooLarge, detail).into()
     })
 }

@@ -142,11 +142,7 @@ impl Ledger {
             promise,
         };
         insert_refund(&mut transaction, &refund).await?;
-        let after = if whole {
-            OrderState::Refunded
-        } else {
-            state
-        };
+        let after = if whole { OrderState::Refunded } else { state };
         let line = Line {
             actor,
             action: "order.refund",

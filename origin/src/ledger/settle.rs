@@ -138,10 +138,7 @@ pub(super) async fn note_event(
 
 /// Finds and locks the payment, by the provider's id, or by the order if we never had the answer that
 /// told us that id.
-async fn find(
-    connection: &mut MySqlConnection,
-    settlement: &Settlement,
-) -> Result<Option<Known>> {
+async fn find(connection: &mut MySqlConnection, settlement: &Settlement) -> Result<Option<Known>> {
     let row = sqlx::query!(
         "SELECT id, order_id, amount_minor, currency, state FROM payments
          WHERE provider_ref = ? AND provider = ? FOR UPDATE",

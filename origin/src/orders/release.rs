@@ -50,7 +50,10 @@ pub async fn release_all(stores: &Stores) -> Result<(), Failure> {
         // An order can be refunded long after its sale, when Redis has nothing of it any more.
         let over = stores.ledger.forget_releases(&kept, CLOSED_FOR_MS).await?;
         if over > 0 {
-            tracing::info!(releases = over, "Sales that are over were not told of units");
+            tracing::info!(
+                releases = over,
+                "Sales that are over were not told of units"
+            );
         }
     }
 }

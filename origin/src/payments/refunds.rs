@@ -7,8 +7,9 @@
 use super::PayError;
 use super::provider::{Provider, RefundAnswer, RefundRequest};
 use crate::fail_points::pass;
+use crate::ids::Ids;
 use crate::ledger::{
-    Actor, LedgerError, Promise, Reckoned, RefundOrder, RefundOutcome, RefundRow, Refunding,
+    Actor, Ledger, LedgerError, Promise, Reckoned, RefundOrder, RefundOutcome, RefundRow, Refunding,
 };
 use crate::ops::metrics::METRICS;
 use crate::settings::RefundSettings;
@@ -33,16 +34,17 @@ const BACK_OFF_MS_MAX: i64 = 60_000;
 
 /// Begins the refund of a paid order, or of a part of it.
 pub async fn refund_order(
-    stores: &Stores,
+    ledger: &Ledger,
+    ids: &Ids,
     settings: RefundSettings,
     actor: &Actor,
     asked: RefundOrder,
 ) -> Result<Refunding, PayError> {
     let promise = Promise {
-        refund: RefundId(stores.ids.next().await?),
+        refund: RefundId(ids.next().await?),
         within_ms: settings.promised_ms,
     };
-    Ok(stores.ledger.refund_order(actor, asked, promise).await?)
+    Ok(ledger.refund_order(actor, asked, promise).await?)
 }
 
 /// Works off the outbox for ever; any number of processes may.
@@ -76,7 +78,9 @@ async fn work_off(stores: &Stores, provider: &Provider) -> Result<usize, LedgerE
         return Ok(0);
     }
     pass("refund.claimed").await;
-    let asked = refunds.into_iter().map(|refund| ask(stores, provider, refund));
+    let asked = refunds
+        .into_iter()
+        .map(|refund| ask(stores, provider, refund));
     let mut asked = stream::iter(asked).buffer_unordered(AT_ONCE);
     let mut failure = None;
     while let Some(done) = asked.next().await {
@@ -129,7 +133,9 @@ pub(crate) fn tell(refund: RefundId, reckoned: Reckoned, outcome: &RefundOutcome
 
 /// How long to wait after so many attempts, this one not counted.
 fn back_off_ms(attempts: u32) -> i64 {
-    let doubled = BACK_OFF_MS.checked_shl(attempts.min(16)).unwrap_or(i64::MAX);
+    let doubled = BACK_OFF_MS
+        .checked_shl(attempts.min(16))
+        .unwrap_or(i64::MAX);
     doubled.min(BACK_OFF_MS_MAX)
 }
 

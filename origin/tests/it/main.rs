@@ -10,11 +10,13 @@
 mod proxy;
 mod site;
 mod support;
+mod till;
 
 mod audit;
 mod away;
 mod beacon;
 mod close;
+mod compare;
 mod deadlines;
 mod decide;
 mod events;
@@ -32,7 +34,9 @@ mod program;
 mod publish;
 mod races;
 mod rebuild;
+mod refunds;
 mod shares;
 mod stock_model;
 mod undecided;
 mod units;
+mod webhooks;

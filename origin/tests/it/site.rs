@@ -52,6 +52,16 @@ impl Site {
     }
 
     pub fn of(world: World) -> Self {
+        let nowhere = SandboxSettings {
+            url: "http://127.0.0.1:9".into(),
+            api_key: Secret("key".into()),
+            webhook_secret: Secret("secret".into()),
+        };
+        Self::paying_at(world, PaymentSettings::Sandbox(nowhere))
+    }
+
+    /// One whose payments are made there.
+    pub fn paying_at(world: World, payments: PaymentSettings) -> Self {
         let keys = pop_keys("pop-1");
         let account_settings = AccountSettings {
             session_key: SigningKey::from_bytes(&[7; 32]),
@@ -61,11 +71,6 @@ impl Site {
         let stores = world.stores.clone();
         let (ledger, ids) = (stores.ledger.clone(), stores.ids.clone());
         let accounts = Accounts::new(&account_settings, ledger, &stores.stock, ids).unwrap();
-        let payments = PaymentSettings::Sandbox(SandboxSettings {
-            url: "http://127.0.0.1:9".into(),
-            api_key: Secret("key".into()),
-            webhook_secret: Secret("secret".into()),
-        });
         let http = HttpSettings {
             edge_listen: ([127, 0, 0, 1], 0).into(),
             webhooks_listen: ([127, 0, 0, 1], 0).into(),

@@ -167,7 +167,10 @@ impl Ledger {
         );
         let payment = payment.fetch_optional(&mut *transaction).await?;
         let (kind, outcome) = match &notice.failed {
-            None => ("refund.done", RefundOutcome::Done(notice.refund_ref.clone())),
+            None => (
+                "refund.done",
+                RefundOutcome::Done(notice.refund_ref.clone()),
+            ),
             Some(why) => ("refund.failed", RefundOutcome::Failed(why.clone())),
         };
         let reckoned = match notice.key {

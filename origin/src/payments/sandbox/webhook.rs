@@ -194,7 +194,10 @@ mod tests {
             &event("refund.failed", &refund("failed", "7-2")),
             "refund 7-2 ref_1 failed there",
         );
-        check(&event("refund.done", &refund("done", "by hand")), "refund  ");
+        check(
+            &event("refund.done", &refund("done", "by hand")),
+            "refund  ",
+        );
         check(&event("payment.lost", ""), "not ours: payment.lost");
         check(&event("refund.done", ""), "malformed");
         check("{}", "malformed");

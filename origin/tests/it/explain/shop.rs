@@ -117,6 +117,13 @@ pub async fn fill(world: &World) {
     let events = paid().map(|(_, id, _)| format!("('evt_{id}', {id}, 'paid', 'paid', 1)"));
     let columns = "payment_events (id, payment_id, kind, outcome, received_at_ms)";
     insert(world, columns, events).await;
+    let refunds = paid().take(2_000).enumerate().map(|(n, (_, id, _))| {
+        let state = if n % 100 == 0 { "pending" } else { "done" };
+        format!("({id}, {id}, {id}, 'sandbox', 'pay_{id}', 1, 'USD', 'late', '{state}', 1, 1, 1, 'sandbox:pay_{id}')")
+    });
+    let columns = "refunds (id, payment_id, order_id, provider, payment_ref, amount_minor, currency,
+                            reason, state, next_attempt_at_ms, due_at_ms, created_at_ms, automatic)";
+    insert(world, columns, refunds).await;
     let outbox = (0..2_000).map(|n| format!("({}, {}, 1, {now})", 1 + n % RUNNING, n));
     let into = "release_outbox (sale_id, order_id, epoch, created_at_ms)";
     insert(world, into, outbox).await;
@@ -127,7 +134,7 @@ pub async fn fill(world: &World) {
     let columns = "accounts (id, contact, name, password_hash, created_at_ms)";
     insert(world, columns, accounts).await;
     fill_lobbies(world).await;
-    let tables = "lobbies, draw_pops, pop_waiting, pops, sales, orders, leases, sale_accounts, stock_entries, payments, payment_events, \
+    let tables = "lobbies, draw_pops, pop_waiting, pops, sales, orders, leases, sale_accounts, stock_entries, payments, payment_events, refunds, \
                   release_outbox, stock_changes, accounts";
     world.sql(format!("ANALYZE TABLE {tables}")).await;
 }
