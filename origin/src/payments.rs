@@ -19,7 +19,6 @@ pub use provider::{
 pub(crate) use refunds::tell as tell_refund;
 pub use refunds::{refund_order, work_off_refunds};
 
-use crate::fail_points::pass;
 use crate::ids::IdError;
 use crate::ledger::{LedgerError, OrderRow, StartPayment};
 use crate::stores::Stores;
@@ -84,7 +83,6 @@ pub async fn start(
         return_url: &format!("{public_url}/orders/{}", order.id),
     };
     let checkout = provider.open_checkout(request).await?;
-    pass("payment.opened").await;
     let (reference, url) = (&checkout.provider_ref, &checkout.checkout_url);
     stores
         .ledger

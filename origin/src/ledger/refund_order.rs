@@ -10,7 +10,6 @@ use super::refunds::{NewRefund, Promise, RefundReason, insert_refund};
 use super::rows::{Entry, enter};
 use super::sales::money;
 use super::{Ledger, Result, corrupt, must_touch, retry};
-use crate::fail_points::pass;
 use kernel::ids::{OrderId, RefundId};
 use kernel::money::Money;
 use kernel::order::OrderState;
@@ -164,7 +163,6 @@ impl Ledger {
         if whole {
             end(&mut transaction, asked, &order).await?;
         }
-        pass("refund.asked").await;
         transaction.commit().await?;
         Ok(Refunding::Begun {
             refund: promise.refund,
