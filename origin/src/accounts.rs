@@ -20,7 +20,7 @@ use codes::Codes;
 use kernel::ids::AccountId;
 use kernel::wire::{CodePurpose, CodeTicket};
 use mail::Mailer;
-use passwords::Passwords;
+pub(crate) use passwords::Passwords;
 
 /// Characters of a name at most.
 pub const NAME_LENGTH_MAX: usize = 100;

@@ -3,9 +3,11 @@
 //! Invariant: all faults are reported together, an unknown `DOORBUSTER_` key is a fault, and no
 //! `Debug` shows a secret.
 
+mod admin;
 mod payments;
 mod reader;
 
+pub use admin::{AdminKey, AdminSettings};
 pub use payments::{PaymentSettings, RefundSettings, SandboxSettings};
 pub use reader::{Faults, Reader};
 

@@ -13,6 +13,11 @@ use std::ops::RangeInclusive;
 const PREFIX: &str = "DOORBUSTER_";
 /// Every key there is; anything else that begins with the prefix is a mistake somebody made.
 const KEYS: &[&str] = &[
+    "ADMIN_KEY",
+    "ADMIN_LISTEN",
+    "ADMIN_PROXIES",
+    "ADMIN_TOKEN",
+    "ADMIN_URL",
     "BEACON_GENESIS_MS",
     "BEACON_PERIOD_MS",
     "BEACON_URL",
