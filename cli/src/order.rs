@@ -1,10 +1,12 @@
 //! `doorbuster order`.
 
-use crate::{Stores, when};
-use anyhow::Context;
+use crate::desk::{Desk, text};
+use crate::when;
 use clap::Subcommand;
 use kernel::ids::OrderId;
-use serde_json::json;
+use kernel::money::Money;
+use kernel::time::UnixMillis;
+use serde_json::Value;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -18,38 +20,31 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) async fn run(command: Command, stores: &Stores) -> anyhow::Result<()> {
+pub(crate) async fn run(command: Command, desk: &Desk) -> anyhow::Result<()> {
     let Command::Show { id, json } = command;
-    let order = stores.ledger().await?.order_of_anyone(id).await?;
-    let order = order.with_context(|| format!("MySQL has no order {id}"))?;
+    let order = desk.get(&format!("orders/{id}")).await?;
     if json {
-        let view = json!({
-            "order_id": order.id,
-            "sale_id": order.sale,
-            "account_id": order.account,
-            "quantity": order.quantity,
-            "amount": order.amount,
-            "state": order.state,
-            "reason": order.reason,
-            "created_at_ms": order.created_at,
-            "expires_at_ms": order.expires_at,
-            "payment": order.payment,
-            "version": order.version,
-        });
-        println!("{view}");
-        return Ok(());
+        println!("{order}");
+    } else {
+        print(&order)?;
     }
-    println!("order      {}", order.id);
-    println!("sale       {}", order.sale);
-    println!("account    {}", order.account);
-    println!("state      {}", order.state.as_str());
-    if let Some(reason) = order.reason {
-        println!("reason     {}", reason.as_str());
+    Ok(())
+}
+
+fn print(order: &Value) -> anyhow::Result<()> {
+    println!("order      {}", text(order, "order_id"));
+    println!("sale       {}", text(order, "sale_id"));
+    println!("account    {}", text(order, "account_id"));
+    println!("state      {}", text(order, "state"));
+    if !order["reason"].is_null() {
+        println!("reason     {}", text(order, "reason"));
     }
-    println!("units      {}, {}", order.quantity, order.amount);
-    println!("created    {}", when::show(order.created_at));
-    if let Some(expires_at) = order.expires_at {
-        println!("expires    {}", when::show(expires_at));
+    let amount: Money = serde_json::from_value(order["amount"].clone())?;
+    println!("units      {}, {amount}", text(order, "quantity"));
+    for (word, name) in [("created", "created_at_ms"), ("expires", "expires_at_ms")] {
+        if let Some(at) = order[name].as_i64() {
+            println!("{word:<10} {}", when::show(UnixMillis(at)));
+        }
     }
     Ok(())
 }
