@@ -5,7 +5,7 @@
 
 use crate::Stores;
 use crate::session::Session;
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use origin::fetch::Fetcher;
 use origin::http::{Answered, Local};
 use origin::operators::Operator;
@@ -36,7 +36,7 @@ pub(crate) struct Remote {
 }
 
 impl Desk {
-    /// By the environment, by the session of `sign-in`, or by the stores: the first there is.
+    /// By the token of the environment, by the session of `sign-in`, or else by the stores.
     pub(crate) fn open() -> anyhow::Result<Self> {
         let mut reader = Reader::from_environment();
         let given = reader
@@ -46,6 +46,12 @@ impl Desk {
             return Ok(Self::Remote(Remote::new(&url, Some(token))?));
         }
         if let Some(session) = Session::load()? {
+            // What is meant for one shop must not be done to another.
+            ensure!(
+                reader.optional("MYSQL_URL").is_none(),
+                "there are a session at {} and DOORBUSTER_MYSQL_URL: sign out, or unset that",
+                session.url
+            );
             return Ok(Self::Remote(Remote::new(
                 &session.url,
                 Some(session.token),

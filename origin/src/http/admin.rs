@@ -106,3 +106,21 @@ fn rooms(desk: Shared, gate: Option<Arc<Gate>>) -> Router {
         .route_layer(from_fn_with_state(gate, access::permit))
         .with_state(desk)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manual_names_every_route_with_its_role() {
+        let manual = include_str!("../../../docs/operators.md");
+        for (method, path, role) in PERMISSIONS {
+            let line = format!("| `{method} {path}` | {role} |");
+            assert!(manual.contains(&line), "{line} is not in docs/operators.md");
+        }
+        let listed = manual
+            .lines()
+            .filter(|line| line.contains("/admin/api/") && line.starts_with("| `"));
+        assert_eq!(listed.count(), PERMISSIONS.len());
+    }
+}

@@ -24,6 +24,7 @@ mod http;
 mod ids;
 mod leases;
 mod lobby;
+mod operators;
 mod phase;
 mod place;
 mod poison;

@@ -103,6 +103,10 @@ impl World {
         &self.settings.stream_prefix
     }
 
+    pub fn store_settings(&self) -> &StoreSettings {
+        &self.settings
+    }
+
     pub fn mysql_url(&self) -> &str {
         &self.settings.mysql_url.0
     }

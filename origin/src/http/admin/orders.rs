@@ -5,7 +5,7 @@
 use super::Shared;
 use super::answer::{Answer, Refused};
 use super::page::{Asked, limit, next};
-use crate::ledger::OrderRow;
+use crate::ledger::{EntryRow, OrderRow};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::get;
@@ -44,6 +44,15 @@ fn view(order: &OrderRow) -> Value {
     })
 }
 
+fn entry(entry: &EntryRow) -> Value {
+    json!({
+        "source": entry.source,
+        "target": entry.target,
+        "units": entry.units,
+        "created_at_ms": entry.created_at,
+    })
+}
+
 async fn list(
     State(desk): State<Shared>,
     Asked(wanted): Asked<Wanted>,
@@ -63,6 +72,11 @@ async fn show(State(desk): State<Shared>, Path(id): Path<String>) -> Answer<axum
         Problem::new(ProblemKind::UnknownOrder, detail).into()
     };
     let order: OrderId = id.parse().map_err(|_| unknown())?;
-    let order = desk.ledger().await?.order_of_anyone(order).await?;
-    Ok(axum::Json(view(&order.ok_or_else(unknown)?)))
+    let ledger = desk.ledger().await?;
+    let order = ledger.order_of_anyone(order).await?;
+    let order = order.ok_or_else(unknown)?;
+    let entries = ledger.entries(&order).await?;
+    let mut view = view(&order);
+    view["entries"] = entries.iter().map(entry).collect();
+    Ok(axum::Json(view))
 }
