@@ -10,7 +10,7 @@ mod sessions;
 
 pub use mail::MailError;
 pub use passwords::{PASSWORD_LENGTH, PasswordError};
-pub use sessions::{OpenSession, SESSION_DAYS, Sessions};
+pub use sessions::{OpenSession, SESSION_DAYS, Sessions, end_sessions};
 
 use crate::ids::{IdError, Ids};
 use crate::ledger::{Account, Ledger, LedgerError};

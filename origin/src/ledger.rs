@@ -51,7 +51,7 @@ pub use lock::Lock;
 pub use operator_log::{Actor, LogFilter, LogLine};
 pub use operators::{BadRole, OperatorChange, OperatorChanged, OperatorRow, Role};
 pub use order_events::OrderEvent;
-pub use orders::OrderRow;
+pub use orders::{EntryRow, OrderRow};
 pub use outbox::{Freed, Release};
 pub use payments::{PaymentRow, StartPayment};
 pub use pool::CONNECTIONS_MAX;

@@ -8,6 +8,7 @@ mod compare;
 mod provider;
 mod refunds;
 mod sandbox;
+mod view;
 
 pub use compare::{
     CompareError, Compared, Difference, Kind, Span, compare_daily, compare_payments,
@@ -18,6 +19,7 @@ pub use provider::{
 };
 pub(crate) use refunds::tell as tell_refund;
 pub use refunds::{refund_order, work_off_refunds};
+pub use view::refund_view;
 
 use crate::ids::IdError;
 use crate::ledger::{LedgerError, OrderRow, StartPayment};

@@ -26,6 +26,7 @@ mod http;
 mod ids;
 mod leases;
 mod lobby;
+mod operators;
 mod phase;
 mod place;
 mod poison;

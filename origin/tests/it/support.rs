@@ -5,7 +5,7 @@ use crate::proxy::Proxy;
 use kernel::ids::{AccountId, ItemId, LeaseId, OrderId, RefundId, SaleId};
 use kernel::money::Money;
 use origin::catalogue::{ItemDraft, add_item};
-use origin::ledger::{Admitted, Decided, Ledger, Promise, Settled, Settlement};
+use origin::ledger::{Actor, Admitted, Decided, Ledger, Promise, Settled, Settlement};
 use origin::ops::rebuild::{Rebuilt, rebuild};
 use origin::queue::{Queue, QueueError};
 use origin::sales::{SaleDraft, create, publish};
@@ -103,6 +103,10 @@ impl World {
         &self.settings.stream_prefix
     }
 
+    pub fn store_settings(&self) -> &StoreSettings {
+        &self.settings
+    }
+
     pub fn mysql_url(&self) -> &str {
         &self.settings.mysql_url.0
     }
@@ -151,10 +155,10 @@ impl World {
     }
 
     pub async fn open(&self, draft: SaleDraft) -> SaleId {
-        let id = create(&self.stores.ledger, &self.stores.ids, draft)
+        let id = create(&self.stores.ledger, &self.stores.ids, &actor(), draft)
             .await
             .unwrap();
-        publish(&self.stores.ledger, &self.stores.stock, None, id)
+        publish(&self.stores.ledger, &self.stores.stock, &actor(), None, id)
             .await
             .unwrap();
         id
@@ -329,6 +333,11 @@ async fn take_workers(pool: &MySqlPool) {
             .await
             .unwrap();
     }
+}
+
+/// Who changes things in tests.
+pub fn actor() -> Actor {
+    Actor("shell:test".to_owned())
 }
 
 pub fn usd(amount_minor: i64) -> Money {
