@@ -16,6 +16,7 @@ mod lobby;
 mod order;
 mod pages;
 mod pop;
+mod rules;
 mod sale;
 mod when;
 
@@ -62,6 +63,9 @@ enum Command {
     /// Messages of the queue that could not be decided.
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
+    /// Rules of flow control: rates, limits and breakers of the edge listener's routes.
+    #[command(subcommand)]
+    Rules(rules::Command),
     /// Accounts of shoppers.
     #[command(subcommand)]
     Account(account::Command),
@@ -133,6 +137,11 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     if let Command::Pages(command) = &command {
         return pages::run(command).await;
     }
+    // A file is right or wrong whatever the stores are.
+    if let Command::Rules(rules::Command::Check { file }) = &command {
+        rules::check(file)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let stores = Stores::read()?;
     match command {
         Command::Migrate => stores.ledger().await?.migrate().await?,
@@ -143,6 +152,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Pop(command) => pop::run(command, &stores).await?,
         Command::Order(command) => order::run(command, &stores).await?,
         Command::DeadLetters(command) => dead_letters::run(command, &stores).await?,
+        Command::Rules(command) => rules::run(command, &stores).await?,
         Command::Account(command) => account::run(command, &stores).await?,
         Command::Audit(arguments) => return audit::run(&arguments, &stores).await,
     }

@@ -8,6 +8,7 @@ mod body;
 mod outage;
 mod serve;
 
+mod flow;
 mod pop;
 mod session;
 mod trace;
@@ -25,6 +26,7 @@ mod webhooks;
 pub use serve::{bind, serve};
 
 use crate::accounts::Accounts;
+use crate::flow::Flow;
 use crate::orders::{Prices, Watch};
 use crate::payments::Provider;
 use crate::pops::Pops;
@@ -49,6 +51,7 @@ pub struct Origin {
     pops: Pops,
     snapshots: Snapshots,
     payments: PaymentSettings,
+    flow: Arc<Flow>,
     in_flight: Semaphore,
 }
 
@@ -73,6 +76,7 @@ impl Origin {
             pops: Pops::new(http.pops),
             snapshots: Snapshots::default(),
             payments,
+            flow: Arc::default(),
             in_flight: Semaphore::new(IN_FLIGHT_MAX),
         })
     }
@@ -87,6 +91,11 @@ impl Origin {
     /// Makes the PoPs known to all origins and to the draws, before any is heard.
     pub async fn register_pops(&self) -> Result<(), crate::ledger::LedgerError> {
         self.pops.register(&self.stores.ledger).await
+    }
+
+    /// The rules for requests of the edge listener.
+    pub fn flow(&self) -> &Arc<Flow> {
+        &self.flow
     }
 }
 

@@ -27,6 +27,7 @@ mod pops;
 mod rebuild;
 mod refuse;
 mod rows;
+mod rules;
 mod sales;
 mod waiting;
 mod workers;
@@ -51,6 +52,7 @@ pub use pool::CONNECTIONS_MAX;
 pub use pops::{Heard, PopRow, Rotated};
 pub use rebuild::{Count, CountedOrder, Watched, stock_state};
 pub use refuse::Refused;
+pub use rules::{OriginBeat, OriginRow, RuleSetRow, RulesNow};
 pub use sales::{NewSale, SaleRow};
 
 use crate::guard::{BreakerState, Shed};

@@ -27,6 +27,8 @@ pub mod payments;
 pub mod pops;
 pub mod sales;
 
+pub mod flow;
+
 pub mod http;
 pub mod ops;
 

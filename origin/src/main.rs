@@ -6,6 +6,7 @@
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use origin::accounts::Accounts;
+use origin::flow::Member;
 use origin::http::{Origin, bind, edge_routes, ops_routes, serve, webhook_routes};
 use origin::payments::Provider;
 use origin::sales::Source;
@@ -100,6 +101,10 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         let provider = Provider::new(payments.clone(), &http.public_url)?;
         let origin = Origin::new(stores.clone(), accounts, provider, http, payments);
         origin.register_pops().await?;
+        let address = edge.local_addr()?.to_string();
+        let flow = origin.flow().clone();
+        let member = Member::join(flow, stores.ledger.clone(), address).await?;
+        listeners.spawn(member.follow(stopping()));
         listeners.spawn(serve(edge, edge_routes(origin.clone()), stopping()));
         listeners.spawn(serve(webhooks, webhook_routes(origin.clone()), stopping()));
         serving = Some(origin);

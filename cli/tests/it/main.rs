@@ -7,6 +7,7 @@
 
 mod desk;
 mod lobby;
+mod rules;
 
 use desk::Desk;
 

@@ -4,10 +4,12 @@
 
 mod audit;
 mod edge;
+mod flow;
 mod guard;
 
 pub use audit::AuditGauges;
 pub use edge::EdgeMetrics;
+pub use flow::{FlowMeters, FlowMetrics};
 pub use guard::GuardMetrics;
 
 use prometheus::{IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
@@ -36,6 +38,8 @@ pub struct Metrics {
     pub guard: GuardMetrics,
     /// What the PoPs tell of themselves.
     pub edge: EdgeMetrics,
+    /// What the rules of flow control tell.
+    pub flow: FlowMetrics,
     orders_decided: IntCounterVec,
 }
 
@@ -86,6 +90,7 @@ impl Metrics {
             audit: AuditGauges::register(&registry),
             guard: GuardMetrics::register(&registry),
             edge: EdgeMetrics::register(&registry),
+            flow: FlowMetrics::register(&registry),
             registry,
         }
     }
