@@ -16,5 +16,6 @@ CREATE TABLE origins (
     applied_version BIGINT UNSIGNED NOT NULL,
     refused_version BIGINT UNSIGNED NULL,
     last_seen_ms    BIGINT          NOT NULL,
-    PRIMARY KEY (id)
+    PRIMARY KEY (id),
+    KEY origins_last_seen (last_seen_ms)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;

@@ -55,6 +55,8 @@ impl Member {
             is_away: false,
         };
         member.ledger.forget_silent_origins().await?;
+        // Before the first look, which counts who shares the rates.
+        member.ledger.origin_lives(&member.beat).await?;
         member.look().await?;
         Ok(member)
     }

@@ -85,8 +85,9 @@ impl Ledger {
     /// The newest version, and how many origins live.
     pub async fn rules_now(&self) -> Result<RulesNow> {
         let row = sqlx::query!(
-            r#"SELECT (SELECT COALESCE(MAX(version), 0) FROM rule_sets) AS "version!: u64",
-                      (SELECT COUNT(*) FROM origins
+            r#"SELECT CAST(COALESCE((SELECT MAX(version) FROM rule_sets), 0) AS UNSIGNED)
+                          AS "version!: u64",
+                      (SELECT CAST(COUNT(*) AS SIGNED) FROM origins
                        WHERE last_seen_ms > CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) - ?)
                           AS "origins!: i64""#,
             LIVE_MS
