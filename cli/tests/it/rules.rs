@@ -22,7 +22,11 @@ struct File(PathBuf);
 
 impl File {
     fn new(desk: &Desk, name: &str, text: &str) -> Self {
-        let folder = std::env::temp_dir().join(&desk.store_settings().stream_prefix);
+        Self::named(&desk.store_settings().stream_prefix, name, text)
+    }
+
+    fn named(folder: &str, name: &str, text: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("{folder}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join(name), text).unwrap();
         Self(folder)
@@ -155,4 +159,16 @@ async fn what_is_wrong_with_a_file_is_told_with_its_place() {
         1,
         "nothing was written"
     );
+}
+
+#[test]
+fn the_example_in_the_docs_is_right() {
+    let page = include_str!("../../../docs/flow-control.md");
+    let example = page.split("```toml\n").nth(1).unwrap();
+    let example = example.split("```").next().unwrap();
+    let file = File::named("docs-example", "example.toml", example);
+    let line = format!("rules check {}", file.path("example.toml"));
+    let (code, out, error) = run(&line, &[]);
+    assert_eq!((code, error.as_str()), (0, ""), "{out}");
+    assert!(out.starts_with("3 rules"), "{out}");
 }
