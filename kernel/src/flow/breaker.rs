@@ -289,14 +289,16 @@ mod tests {
     #[test]
     fn what_began_before_it_opened_counts_for_nothing() {
         let mut breaker = Breaker::default();
-        let late = breaker.enter(&RULE, 0).unwrap();
+        let late = [(); 20].map(|()| breaker.enter(&RULE, 0).unwrap());
         for _ in 0..10 {
             let call = breaker.enter(&RULE, 0).unwrap();
             breaker.tell(&RULE, call, 0, Failed, 0);
         }
         let probe = breaker.enter(&RULE, 500 * MS).unwrap();
-        breaker.tell(&RULE, late, 500 * MS, Failed, 0);
-        breaker.give_up(late);
+        for call in late {
+            breaker.tell(&RULE, call, 500 * MS, Failed, 0);
+            breaker.give_up(call);
+        }
         assert_eq!(breaker.phase(), Phase::HalfOpen);
         breaker.tell(&RULE, probe, 500 * MS, Failed, 0);
         assert_eq!(breaker.phase(), Phase::Open);
