@@ -22,6 +22,7 @@ mod order;
 mod pages;
 mod payments;
 mod pop;
+mod rules;
 mod sale;
 mod session;
 mod terminal;
@@ -78,6 +79,9 @@ enum Command {
     /// Messages of the queue that could not be decided.
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
+    /// Rules of flow control: rates, limits and breakers of the edge listener's routes.
+    #[command(subcommand)]
+    Rules(rules::Command),
     /// Accounts of shoppers.
     #[command(subcommand)]
     Account(account::Command),
@@ -155,6 +159,11 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     if let Command::Pages(command) = &command {
         return pages::run(command).await;
     }
+    // A file is right or wrong whatever the stores are.
+    if let Command::Rules(rules::Command::Check { file }) = &command {
+        rules::check(file)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let command = match by_the_api(command).await? {
         Some(command) => command,
         None => return Ok(ExitCode::SUCCESS),
@@ -169,6 +178,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             order::refund(&arguments, &stores).await?;
         }
         Command::Payments(command) => return payments::run(command, &stores).await,
+        Command::Rules(command) => rules::run(command, &stores).await?,
         Command::Account(command) => account::run(command, &stores).await?,
         Command::Audit(arguments) => return audit::run(&arguments, &stores).await,
         _ => unreachable!("the others have been run"),

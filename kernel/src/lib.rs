@@ -22,6 +22,7 @@ pub mod order;
 pub mod sale;
 
 pub mod edge_report;
+pub mod flow;
 pub mod json;
 pub mod lease;
 pub mod lobby;

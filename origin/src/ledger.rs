@@ -31,6 +31,7 @@ mod refund_order;
 mod refunds;
 mod refuse;
 mod rows;
+mod rules;
 mod sales;
 mod settle;
 mod waiting;
@@ -63,6 +64,7 @@ pub use refunds::{
     RefundRow, RefundState,
 };
 pub use refuse::Refused;
+pub use rules::{OriginBeat, OriginRow, RuleSetRow, RulesNow};
 pub use sales::{NewSale, SaleRow};
 pub use settle::{Settled, Settlement};
 

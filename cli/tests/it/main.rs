@@ -8,6 +8,7 @@
 mod desk;
 mod lobby;
 mod operators;
+mod rules;
 
 use desk::Desk;
 

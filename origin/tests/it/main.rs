@@ -21,6 +21,7 @@ mod deadlines;
 mod decide;
 mod events;
 mod explain;
+mod flow;
 mod guard;
 mod http;
 mod ids;

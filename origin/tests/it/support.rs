@@ -87,6 +87,18 @@ impl World {
         }
     }
 
+    /// The same world as another process sees it.
+    pub async fn beside(&self) -> Self {
+        let stores = Stores::connect(&self.settings)
+            .await
+            .expect("the stores answer");
+        Self {
+            stores,
+            settings: self.settings.clone(),
+            pool: self.pool.clone(),
+        }
+    }
+
     /// The settings by which a program finds these stores.
     pub fn settings(&self) -> [(&'static str, &str); 5] {
         [
