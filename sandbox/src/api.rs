@@ -9,7 +9,7 @@ use axum::extract::{DefaultBodyLimit, Path, Query, Request as HttpRequest, State
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
@@ -19,7 +19,7 @@ use crate::payments::store::{OpenError, Store};
 use crate::payments::{Amount, Payment, Request, State as PaymentState};
 use crate::problem::Problem;
 use crate::webhooks::Webhooks;
-use crate::{checkout, ids, mailbox, pages};
+use crate::{checkout, ids, mailbox, messages, pages};
 
 const BODY_BYTES_MAX: usize = 16 * 1_024;
 const KEY_BYTES_MAX: usize = 255;
@@ -39,6 +39,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
     let provider = Router::new()
         .route("/v1/payments", get(list).post(create))
         .route("/v1/payments/{id}", get(show))
+        .route("/v1/messages", post(messages::create))
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(&shared),
             with_key,

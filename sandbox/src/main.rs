@@ -15,6 +15,7 @@ mod payments;
 mod webhooks;
 
 mod mailbox;
+mod messages;
 mod smtp;
 
 use std::io::IsTerminal;

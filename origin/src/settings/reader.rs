@@ -12,7 +12,7 @@ use std::ops::RangeInclusive;
 
 const PREFIX: &str = "DOORBUSTER_";
 /// Every key there is; anything else that begins with the prefix is a mistake somebody made.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 23] = [
     "BEACON_GENESIS_MS",
     "BEACON_PERIOD_MS",
     "BEACON_URL",
@@ -33,6 +33,8 @@ const KEYS: [&str; 21] = [
     "STREAM_BYTES_MAX",
     "STREAM_PREFIX",
     "STREAM_REPLICAS",
+    "TEXTS_API_KEY",
+    "TEXTS_URL",
     "WEBHOOKS_LISTEN",
 ];
 

@@ -7,10 +7,12 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod outside;
 mod proxy;
 mod site;
 mod support;
 
+mod accounts;
 mod audit;
 mod away;
 mod beacon;
