@@ -124,7 +124,7 @@ async fn show(
         Page::Orders => order::list(relay, received).await,
         Page::Order(id) => {
             let told = told(relay, pass, &received).await;
-            order::show(relay, id, &told, &here).await
+            order::show(relay, id, &told, &here, received).await
         }
         Page::Place => order::place(relay, received).await,
         Page::Pay(id) => order::pay(relay, id, received).await,

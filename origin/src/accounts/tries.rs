@@ -17,7 +17,7 @@ use std::sync::LazyLock;
 /// Contacts, and networks, that are remembered at most; those who tried longest ago go first.
 pub const WHO_MAX: usize = 100_000;
 /// So many wrong passwords in a row, and the owner is told.
-pub const TOLD_AT: u32 = 10;
+pub const TOLD_AT: u32 = 6;
 /// How often an owner is told at most, in seconds.
 const TOLD_SECONDS: u64 = 24 * 3_600;
 /// Networks of an account that are known at most, and for how long, in seconds.

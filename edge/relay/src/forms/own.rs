@@ -3,7 +3,7 @@
 //! Invariant: a change is one form and leads back to the page of the account, which says what
 //! happened; a mistake is told there, at its field.
 
-mod address;
+pub(super) mod address;
 mod view;
 
 use super::{refused_to, request, told, with_session};

@@ -8,7 +8,7 @@ use crate::routes::Pass;
 use crate::settings::Relay;
 use kernel::ids::AddressId;
 use kernel::problem::{Problem, ProblemKind};
-use kernel::wire::AddressList;
+use kernel::wire::{Address, AddressList};
 use kit::answer::Answer;
 use kit::form::Form;
 use layout::page::{page, see_other};
@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 const ADDRESSES: &str = "/api/account/addresses";
 
 /// What stands in the fields.
-type Typed = BTreeMap<&'static str, String>;
+pub(in super::super) type Typed = BTreeMap<&'static str, String>;
 
 /// The empty form.
 pub(super) async fn new() -> Result<Answer, Problem> {
@@ -43,22 +43,41 @@ pub(super) async fn edit(
     let mut kept = list.addresses.into_iter();
     let kept = kept.find(|kept| kept.address_id == id);
     let kept = kept.ok_or_else(|| Problem::from(ProblemKind::UnknownAddress))?;
-    let mut lines = kept.address.lines.into_iter();
-    let first = lines.next().unwrap_or_default();
-    // A page has two lines; what a program wrote into a third is not lost.
-    let rest = lines.collect::<Vec<_>>().join(", ");
-    let mut typed = Typed::from([
-        ("name", kept.address.name),
-        ("line-1", first),
-        ("line-2", rest),
-        ("postcode", kept.address.postcode),
-        ("city", kept.address.city),
-        ("country", kept.address.country),
-    ]);
+    let mut typed = fields(kept.address);
     if kept.is_default {
         typed.insert("is_default", "yes".to_owned());
     }
     Ok(show(&format!("{ADDRESSES}/{id}"), &typed, None).await)
+}
+
+/// The fields of the address that the visitor's account offers first; empty if it has none, or if
+/// that cannot be told.
+pub(in super::super) async fn kept(
+    relay: &'static Relay,
+    mut received: Received,
+) -> Result<Typed, Problem> {
+    request::ask(&mut received, Method::GET, ADDRESSES)?;
+    let told = told(relay, Pass::Session, &received).await;
+    let list = told.body::<AddressList>().ok().filter(|_| told.is_good());
+    let mut kept = list.into_iter().flat_map(|list| list.addresses);
+    let first = kept.find(|kept| kept.is_default);
+    Ok(first.map(|kept| fields(kept.address)).unwrap_or_default())
+}
+
+/// An address as the fields of a page.
+fn fields(address: Address) -> Typed {
+    let mut lines = address.lines.into_iter();
+    let first = lines.next().unwrap_or_default();
+    // A page has two lines; what a program wrote into a third is not lost.
+    let rest = lines.collect::<Vec<_>>().join(", ");
+    Typed::from([
+        ("name", address.name),
+        ("line-1", first),
+        ("line-2", rest),
+        ("postcode", address.postcode),
+        ("city", address.city),
+        ("country", address.country),
+    ])
 }
 
 /// Keeps another address and goes back to the account.
