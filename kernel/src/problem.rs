@@ -44,6 +44,10 @@ kinds! {
     SignedOut "signed-out" 401 "Please sign in",
     /// Contact and password do not fit.
     WrongPassword "wrong-password" 401 "Contact and password do not match",
+    /// Name, password and code of an operator do not fit, or the code was used before.
+    SignInRefused "sign-in-refused" 401 "Name, password and code do not match",
+    /// The operator's role does not allow it.
+    Forbidden "forbidden" 403 "Your role does not allow this",
     /// A purchase token is needed.
     TokenMissing "token-missing" 403 "A purchase token is needed",
     /// The purchase token is not valid here.
@@ -64,6 +68,8 @@ kinds! {
     UnknownOrder "unknown-order" 404 "There is no such order",
     /// The account has no place in the sale, or none of the kind asked for.
     UnknownPlace "unknown-place" 404 "There is no such place",
+    /// Something an operator named is not there.
+    NotFound "not-found" 404 "There is no such thing",
     /// No such path.
     UnknownPath "unknown-path" 404 "There is nothing at this address",
     /// The path exists, the method does not.
@@ -80,6 +86,8 @@ kinds! {
     TooManyAddresses "too-many-addresses" 409 "The account has as many addresses as one may have",
     /// The account has orders that are not over.
     OrdersOpen "orders-open" 409 "The account has orders that are not over",
+    /// What an operator asked for does not fit what holds now.
+    WrongState "wrong-state" 409 "That cannot be done as it stands now",
     /// The body is over 16 KiB.
     TooLarge "too-large" 413 "The request is too large",
     /// The body is of a type we do not read.

@@ -5,7 +5,6 @@
 //! five wrong tries, and every try at a password is counted before it is judged.
 
 mod codes;
-mod mail;
 mod messenger;
 mod passwords;
 mod sessions;
@@ -18,7 +17,7 @@ mod own;
 mod personal;
 
 pub use error::AccountError;
-pub use mail::MailError;
+
 pub use messenger::MessengerError;
 pub use passwords::{PASSWORD_LENGTH, PasswordError};
 pub use personal::{erase, export};
@@ -37,7 +36,7 @@ use kernel::ids::AccountId;
 use kernel::language::Language;
 use kernel::wire::{CodePurpose, CodeTicket};
 use messenger::{Messenger, read_contact};
-use passwords::Passwords;
+pub(crate) use passwords::Passwords;
 use tries::{MESSAGES, NETWORK, PASSWORDS, Tries};
 use words::Notice;
 

@@ -1,4 +1,5 @@
-//! The listeners: edge (signed by a PoP), webhooks (signed by a provider), ops (health, metrics).
+//! The listeners: edge (signed by a PoP), webhooks (signed by a provider), ops (health, metrics),
+//! admin (signed in as an operator).
 //!
 //! Invariant: `only-tokened`. Nothing on the edge listener is handled that a PoP we know has not
 //! signed, and whatever the PoP has checked is checked again here.
@@ -18,9 +19,12 @@ mod internal;
 mod orders;
 mod payments;
 
+mod admin;
 mod edge;
 mod ops;
 mod webhooks;
+
+pub use admin::{Answered, Local, admin_routes};
 
 pub use serve::{bind, serve};
 

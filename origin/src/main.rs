@@ -6,12 +6,13 @@
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use origin::accounts::Accounts;
-use origin::http::{Origin, bind, edge_routes, ops_routes, serve, webhook_routes};
+use origin::http::{Origin, admin_routes, bind, edge_routes, ops_routes, serve, webhook_routes};
+use origin::operators::{Desk, Door};
 use origin::payments::Provider;
 use origin::sales::Source;
 use origin::settings::{
-    AccountSettings, BeaconSettings, HttpSettings, OpsSettings, PaymentSettings, Reader,
-    StoreSettings,
+    AccountSettings, AdminKey, AdminSettings, BeaconSettings, HttpSettings, OpsSettings,
+    PaymentSettings, Reader, StoreSettings,
 };
 use origin::stores::Stores;
 use std::process::ExitCode;
@@ -34,7 +35,7 @@ struct Arguments {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Role {
-    /// The listeners for PoPs and for webhooks.
+    /// The listeners for PoPs, for webhooks and for operators.
     Http,
     /// Decides what the queue carries.
     Decider,
@@ -71,6 +72,10 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
     let store_settings = StoreSettings::read(&mut reader);
     let ops_settings = OpsSettings::read(&mut reader);
     // Keys and secrets of the listeners are asked for where they are needed alone.
+    let admin_settings = roles.contains(&Role::Http).then(|| {
+        let settings = AdminSettings::read(&mut reader);
+        (settings, AdminKey::read(&mut reader))
+    });
     let http_settings = roles.contains(&Role::Http).then(|| {
         let http = HttpSettings::read(&mut reader);
         let accounts = AccountSettings::read(&mut reader);
@@ -78,6 +83,7 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
     });
     let beacon = BeaconSettings::read(&mut reader);
     reader.finish()?;
+    let rounds = beacon.as_ref().map(|beacon| beacon.rounds);
     let source = beacon.map(|beacon| Source::new(&beacon.url));
 
     let stores = Stores::connect(&store_settings).await?;
@@ -103,6 +109,13 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         listeners.spawn(serve(edge, edge_routes(origin.clone()), stopping()));
         listeners.spawn(serve(webhooks, webhook_routes(origin.clone()), stopping()));
         serving = Some(origin);
+    }
+    if let Some((settings, Some(key))) = admin_settings {
+        let admin = bind("admin", settings.listen).await?;
+        let door = Door::new(stores.ledger.clone(), &stores.stock, key.clone());
+        let desk = Desk::new(store_settings.clone(), rounds, Some(key)).with(stores.clone());
+        let routes = admin_routes(desk, door, settings);
+        listeners.spawn(serve(admin, routes, stopping()));
     }
     if roles.contains(&Role::Decider) {
         workers.spawn(origin::orders::decide(stores.clone()));

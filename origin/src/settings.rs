@@ -3,9 +3,11 @@
 //! Invariant: all faults are reported together, an unknown `DOORBUSTER_` key is a fault, and no
 //! `Debug` shows a secret.
 
+mod admin;
 mod reader;
 mod texts;
 
+pub use admin::{AdminKey, AdminSettings};
 pub use reader::{Faults, Reader};
 pub use texts::TextSettings;
 

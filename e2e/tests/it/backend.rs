@@ -33,6 +33,16 @@ pub struct Backend {
     data: TempDir,
 }
 
+impl Drop for Backend {
+    /// What the programs wrote is wanted when a test fails.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.data.disable_cleanup(true);
+            eprintln!("logs are in {}", self.data.path().join("logs").display());
+        }
+    }
+}
+
 /// Where the stores are.
 #[derive(Clone)]
 pub struct Urls {

@@ -1,8 +1,9 @@
 //! What can go wrong with an account.
 
-use super::{MailError, MessengerError, PasswordError, TextError};
+use super::{MessengerError, PasswordError, TextError};
 use crate::ids::IdError;
 use crate::ledger::LedgerError;
+use crate::mail::MailError;
 use crate::orders::StatusError;
 use crate::stock::StockError;
 

@@ -3,9 +3,9 @@
 //! Invariant: a contact that cannot be reached is refused before anything is promised to it.
 
 use super::error::{AccountError, field};
-use super::mail::{MailError, Mailer};
 use super::texts::{TextError, Texter, texter};
 use super::words::{Notice, short, words};
+use crate::mail::{MailError, Mailer};
 use crate::settings::AccountSettings;
 use kernel::contact::Contact;
 use kernel::language::Language;

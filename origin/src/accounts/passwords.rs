@@ -34,7 +34,7 @@ pub enum PasswordError {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Passwords {
+pub(crate) struct Passwords {
     /// Those that are hashed and those that wait.
     taken_on: Arc<Semaphore>,
     at_once: Arc<Semaphore>,
@@ -63,7 +63,7 @@ pub(super) fn check(password: &str) -> Result<(), AccountError> {
 }
 
 impl Passwords {
-    pub(super) async fn hash(&self, password: &str) -> Result<String, PasswordError> {
+    pub(crate) async fn hash(&self, password: &str) -> Result<String, PasswordError> {
         let password = password.to_owned();
         let hash = move || Argon2::default().hash_password(password.as_bytes());
         Ok(self.run(hash).await??.to_string())
@@ -71,7 +71,7 @@ impl Passwords {
 
     /// Whether the password fits the stored hash. Without one it is compared with nothing, which
     /// takes as long.
-    pub(super) async fn verify(
+    pub(crate) async fn verify(
         &self,
         password: &str,
         stored: Option<&str>,

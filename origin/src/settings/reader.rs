@@ -12,7 +12,12 @@ use std::ops::RangeInclusive;
 
 const PREFIX: &str = "DOORBUSTER_";
 /// Every key there is; anything else that begins with the prefix is a mistake somebody made.
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 28] = [
+    "ADMIN_KEY",
+    "ADMIN_LISTEN",
+    "ADMIN_PROXIES",
+    "ADMIN_TOKEN",
+    "ADMIN_URL",
     "BEACON_GENESIS_MS",
     "BEACON_PERIOD_MS",
     "BEACON_URL",
