@@ -32,6 +32,7 @@ pub mod pops;
 pub mod sales;
 pub mod subscriptions;
 
+pub mod flow;
 pub mod operators;
 
 pub mod http;

@@ -12,7 +12,7 @@ mod words;
 
 pub use clean::clean;
 pub use fan_out::fan_out;
-pub use letters::{Facts, Letters};
+pub use letters::Letters;
 pub use send::{Sender, send};
 pub(crate) use send::{chain, wait_ms};
 pub use words::{Language, amount, moment};

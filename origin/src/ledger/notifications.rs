@@ -51,8 +51,12 @@ pub struct NotificationFacts {
     pub item: String,
     /// The buyer's contact and name; `None` if the account is gone.
     pub buyer: Option<(String, String)>,
+    /// The buyer's language.
+    pub language: Option<String>,
     /// Its parcel.
     pub shipment: Option<Shipment>,
+    /// What went back to the buyer, in all.
+    pub refunded: Option<Money>,
 }
 
 /// How sending ended.
@@ -130,7 +134,11 @@ impl Ledger {
         let row = sqlx::query!(
             r#"SELECT orders.quantity, orders.amount_minor, orders.currency, orders.state,
                       orders.expires_at_ms, items.title, accounts.contact AS "contact?",
-                      accounts.name AS "name?", shipments.carrier, shipments.tracking
+                      accounts.name AS "name?", accounts.language AS "language?",
+                      shipments.carrier, shipments.tracking,
+                      (SELECT CAST(SUM(refunds.amount_minor) AS SIGNED) FROM refunds
+                       WHERE refunds.order_id = orders.id AND refunds.state = 'done'
+                         AND refunds.currency = orders.currency) AS "refunded_minor: i64"
                FROM orders JOIN sales ON sales.id = orders.sale_id
                     JOIN items ON items.id = sales.item_id
                     LEFT JOIN accounts ON accounts.id = orders.account_id
@@ -141,6 +149,7 @@ impl Ledger {
         let row = row.fetch_optional(&mut *self.connection().await?).await?;
         let facts = row.map(|row| {
             let shipment = row.carrier.zip(row.tracking);
+            let refunded = row.refunded_minor.map(|sum| money(sum, &row.currency));
             Ok(NotificationFacts {
                 order,
                 state: row.state.parse().map_err(corrupt)?,
@@ -149,7 +158,9 @@ impl Ledger {
                 expires_at: row.expires_at_ms.map(UnixMillis),
                 item: row.title,
                 buyer: row.contact.zip(row.name),
+                language: row.language,
                 shipment: shipment.map(|(carrier, tracking)| Shipment { carrier, tracking }),
+                refunded: refunded.transpose()?,
             })
         });
         facts.transpose()

@@ -39,6 +39,21 @@ pub struct OrderRow {
     pub payment: Option<Payment>,
     /// Its parcel, once shipped.
     pub shipment: Option<Shipment>,
+    /// What went back to the buyer.
+    pub refunded: Option<Money>,
+}
+
+/// Units that moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryRow {
+    /// From where: `available`, `reserved` and so on.
+    pub source: String,
+    /// To where.
+    pub target: String,
+    /// How many.
+    pub units: u32,
+    /// When.
+    pub created_at: UnixMillis,
 }
 
 struct RawOrder {
@@ -59,6 +74,7 @@ struct RawOrder {
     checkout_url: Option<String>,
     carrier: Option<String>,
     tracking: Option<String>,
+    refunded_minor: Option<i64>,
 }
 
 macro_rules! select_orders {
@@ -70,7 +86,10 @@ macro_rules! select_orders {
                       orders.reason, orders.created_at_ms, orders.expires_at_ms, orders.version,
                       payments.id AS "payment_id?", payments.state AS "payment_state?",
                       payments.checkout_url AS "checkout_url?", shipments.carrier AS "carrier?",
-                      shipments.tracking AS "tracking?"
+                      shipments.tracking AS "tracking?",
+                      (SELECT CAST(SUM(refunds.amount_minor) AS SIGNED) FROM refunds
+                       WHERE refunds.order_id = orders.id AND refunds.state = 'done'
+                         AND refunds.currency = orders.currency) AS "refunded_minor: i64"
                FROM orders LEFT JOIN payments ON payments.order_id = orders.id
                     LEFT JOIN shipments ON shipments.order_id = orders.id "# + $tail
             $(, $argument)*
@@ -91,6 +110,7 @@ impl TryFrom<RawOrder> for OrderRow {
             _ => None,
         };
         let shipment = raw.carrier.zip(raw.tracking);
+        let refunded = raw.refunded_minor.map(|sum| money(sum, &raw.currency));
         Ok(Self {
             id: OrderId(raw.id),
             sale: SaleId(raw.sale_id),
@@ -105,6 +125,7 @@ impl TryFrom<RawOrder> for OrderRow {
             version: raw.version,
             payment,
             shipment: shipment.map(|(carrier, tracking)| Shipment { carrier, tracking }),
+            refunded: refunded.transpose()?,
         })
     }
 }
@@ -146,6 +167,24 @@ impl Ledger {
             .await?
             .map(OrderRow::try_from)
             .transpose()
+    }
+
+    /// How units moved by an order, in that order.
+    pub async fn entries(&self, order: &OrderRow) -> Result<Vec<EntryRow>> {
+        let rows = sqlx::query!(
+            "SELECT source, target, units, created_at_ms FROM stock_entries
+             WHERE sale_id = ? AND order_id = ? ORDER BY id LIMIT 100",
+            order.sale.0,
+            order.id.0
+        );
+        let rows = rows.fetch_all(&mut *self.connection().await?).await?;
+        let entries = rows.into_iter().map(|row| EntryRow {
+            source: row.source,
+            target: row.target,
+            units: row.units,
+            created_at: UnixMillis(row.created_at_ms),
+        });
+        Ok(entries.collect())
     }
 
     /// Orders of this account below the id `before`, the newest first.

@@ -7,7 +7,6 @@
 use super::words::{Language, amount, moment};
 use crate::ledger::{NotificationFacts, OrderEvent};
 use crate::mail::Letter;
-use kernel::money::Money;
 use kernel::order::OrderState;
 use minijinja::{Environment, UndefinedBehavior, context};
 
@@ -62,17 +61,6 @@ const TEMPLATES: [(&str, &str); 14] = [
     ),
 ];
 
-/// What a mail tells, and to whom.
-#[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
-    /// The order as it stands.
-    pub order: &'a NotificationFacts,
-    /// How the buyer is called.
-    pub name: &'a str,
-    /// What went back to the buyer.
-    pub refunded: Option<Money>,
-}
-
 /// All letters we can write.
 #[derive(Debug)]
 pub struct Letters {
@@ -95,29 +83,29 @@ impl Letters {
         })
     }
 
-    /// The letter about an event.
+    /// The letter about an event of an order, to who is called `name`.
     pub fn write(
         &self,
         event: OrderEvent,
         language: Language,
-        facts: &Facts<'_>,
+        order: &NotificationFacts,
+        name: &str,
     ) -> Result<Letter, minijinja::Error> {
-        let order = facts.order;
         let payable = order.state == OrderState::PendingPayment;
         let pay_until = order.expires_at.filter(|_| payable);
         let words = context! {
             order_id => order.order.to_string(),
-            name => facts.name,
+            name,
             item => order.item,
             quantity => order.quantity,
             amount => amount(order.amount, language),
             pay_until => pay_until.map(|instant| moment(instant, language)),
-            refunded => facts.refunded.map(|money| amount(money, language)),
+            refunded => order.refunded.map(|money| amount(money, language)),
             carrier => order.shipment.as_ref().map(|shipment| &shipment.carrier),
             tracking => order.shipment.as_ref().map(|shipment| &shipment.tracking),
         };
-        let name = format!("{}/{}", language.as_str(), event.as_str());
-        let said = self.templates.get_template(&name)?.render(words)?;
+        let template = format!("{}/{}", language.as_str(), event.as_str());
+        let said = self.templates.get_template(&template)?.render(words)?;
         let (subject, body) = said.split_once('\n').unwrap_or((&said, ""));
         let paragraphs = body.split("\n\n").map(|text| {
             let lines = text.lines().map(str::trim);

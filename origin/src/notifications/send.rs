@@ -3,7 +3,7 @@
 //! Invariant: a mail is marked as `sending` before the mail server hears of it, and as `sent` after
 //! it has said yes. Who dies in between leaves it to be sent again, under the same Message-ID.
 
-use super::letters::{Facts, Letters};
+use super::letters::Letters;
 use super::words::Language;
 use crate::fail_points::pass;
 use crate::ledger::{Ledger, LedgerError, Notification, NotificationFacts, SendingEnd};
@@ -60,8 +60,9 @@ impl Sender {
     }
 
     /// The language of who gets this.
-    fn language_of(&self, _: &NotificationFacts) -> Language {
-        self.language
+    fn language_of(&self, facts: &NotificationFacts) -> Language {
+        let own = facts.language.as_deref().and_then(|word| word.parse().ok());
+        own.unwrap_or(self.language)
     }
 
     /// Sends what is due, [`AT_ONCE`] at most; says how many there were.
@@ -108,14 +109,9 @@ impl Sender {
         let Ok(address) = contact.parse::<Address>() else {
             return SendingEnd::NoAddress;
         };
-        let told = Facts {
-            order: facts,
-            name,
-            refunded: None,
-        };
         let language = self.language_of(facts);
         let sending = async {
-            let letter = self.letters.write(mail.kind, language, &told)?;
+            let letter = self.letters.write(mail.kind, language, facts, name)?;
             let sent = self.mailer.send_letter(address, &mail.name, letter);
             timeout(TIMEOUT, sent)
                 .await

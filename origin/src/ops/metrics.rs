@@ -4,12 +4,16 @@
 
 mod audit;
 mod edge;
+mod flow;
 mod guard;
+mod payments;
 mod told;
 
 pub use audit::AuditGauges;
 pub use edge::EdgeMetrics;
+pub use flow::{FlowMeters, FlowMetrics};
 pub use guard::GuardMetrics;
+pub use payments::PaymentMetrics;
 pub use told::ToldMetrics;
 
 use prometheus::{IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
@@ -38,6 +42,10 @@ pub struct Metrics {
     pub guard: GuardMetrics,
     /// What the PoPs tell of themselves.
     pub edge: EdgeMetrics,
+    /// Refunds and the comparison with the provider.
+    pub payments: PaymentMetrics,
+    /// What the rules of flow control tell.
+    pub flow: FlowMetrics,
     /// What is told to buyers and subscribers.
     pub told: ToldMetrics,
     orders_decided: IntCounterVec,
@@ -90,6 +98,8 @@ impl Metrics {
             audit: AuditGauges::register(&registry),
             guard: GuardMetrics::register(&registry),
             edge: EdgeMetrics::register(&registry),
+            payments: PaymentMetrics::register(&registry),
+            flow: FlowMetrics::register(&registry),
             told: ToldMetrics::register(&registry),
             registry,
         }

@@ -7,25 +7,31 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod outside;
 mod proxy;
 mod site;
 mod support;
+mod till;
 
+mod accounts;
 mod audit;
 mod away;
 mod beacon;
 mod close;
+mod compare;
 mod deadlines;
 mod decide;
 mod delivery;
 mod events;
 mod explain;
+mod flow;
 mod guard;
 mod http;
 mod ids;
 mod leases;
 mod lobby;
 mod notifications;
+mod operators;
 mod phase;
 mod place;
 mod poison;
@@ -34,8 +40,10 @@ mod program;
 mod publish;
 mod races;
 mod rebuild;
+mod refunds;
 mod shares;
 mod stock_model;
 mod subscriptions;
 mod undecided;
 mod units;
+mod webhooks;

@@ -3,40 +3,35 @@
 use super::*;
 use crate::notifications::MAILED;
 use kernel::ids::OrderId;
+use kernel::money::Money;
 use kernel::time::UnixMillis;
 use kernel::wire::Shipment;
 
 fn facts(item: &str, state: OrderState) -> NotificationFacts {
+    let euros = |amount_minor| Money {
+        amount_minor,
+        currency: "EUR".parse().unwrap(),
+    };
     NotificationFacts {
         order: OrderId(77),
         state,
         quantity: 2,
-        amount: Money {
-            amount_minor: 79_800,
-            currency: "EUR".parse().unwrap(),
-        },
+        amount: euros(79_800),
         expires_at: Some(UnixMillis(1_795_780_800_000)),
         item: item.to_owned(),
         buyer: None,
+        language: None,
         shipment: Some(Shipment {
             carrier: "Parcel & Co".to_owned(),
             tracking: "PC-123".to_owned(),
         }),
+        refunded: Some(euros(39_900)),
     }
 }
 
 fn write(event: OrderEvent, language: Language, order: &NotificationFacts) -> Letter {
     let letters = Letters::new("https://shop.example").unwrap();
-    let refunded = Money {
-        amount_minor: 39_900,
-        ..order.amount
-    };
-    let facts = Facts {
-        order,
-        name: "Ada <3",
-        refunded: Some(refunded),
-    };
-    letters.write(event, language, &facts).unwrap()
+    letters.write(event, language, order, "Ada <3").unwrap()
 }
 
 #[test]
