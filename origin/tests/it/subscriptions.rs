@@ -234,7 +234,8 @@ async fn a_subscriber_that_is_gone_is_told_nothing_more() {
     assert!(!ledger.remove_subscription(gone_id, actor()).await.unwrap());
     let mut connection = world.connection().await;
     let lines: Vec<String> = sqlx::query_scalar(
-        "SELECT CONCAT(action, COALESCE(before_json, ''), COALESCE(after_json, '')) FROM operator_log",
+        "SELECT CONCAT(action, COALESCE(before_json, ''), COALESCE(after_json, '')) FROM operator_log
+         WHERE subject LIKE 'webhook:%'",
     )
     .fetch_all(&mut connection)
     .await

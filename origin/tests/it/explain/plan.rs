@@ -22,6 +22,9 @@ pub fn statements() -> Vec<String> {
         let words = statement["query"].as_str().unwrap().split_whitespace();
         statements.push(words.collect::<Vec<_>>().join(" "));
     }
+    // Two places may say the same, broken into lines in another way.
+    statements.sort();
+    statements.dedup();
     statements
 }
 
