@@ -9,6 +9,7 @@
 )]
 
 mod account;
+mod actor;
 mod audit;
 mod dead_letters;
 mod item;
@@ -24,7 +25,7 @@ use origin::ids::Ids;
 use origin::ledger::Ledger;
 use origin::queue::Queue;
 use origin::sales::Rounds;
-use origin::settings::{BeaconSettings, Reader, StoreSettings};
+use origin::settings::{BeaconSettings, CatalogueSettings, Reader, StoreSettings};
 use origin::stock::Stock;
 use std::process::ExitCode;
 
@@ -74,6 +75,7 @@ struct Stores {
     settings: StoreSettings,
     /// Of the beacon that sales may name.
     rounds: Option<Rounds>,
+    catalogue: CatalogueSettings,
 }
 
 impl Stores {
@@ -81,9 +83,14 @@ impl Stores {
         let mut reader = Reader::from_environment();
         let settings = StoreSettings::read(&mut reader);
         let beacon = BeaconSettings::read(&mut reader);
+        let catalogue = CatalogueSettings::read(&mut reader);
         reader.finish()?;
         let rounds = beacon.map(|beacon| beacon.rounds);
-        Ok(Self { settings, rounds })
+        Ok(Self {
+            settings,
+            rounds,
+            catalogue,
+        })
     }
 
     async fn ledger(&self) -> anyhow::Result<Ledger> {

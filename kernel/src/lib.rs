@@ -18,6 +18,7 @@ pub mod challenge;
 pub mod client_address;
 pub mod pop_signature;
 
+pub mod catalogue;
 pub mod order;
 pub mod sale;
 

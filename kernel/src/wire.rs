@@ -3,6 +3,7 @@
 //! Invariant: unknown fields of a request are refused; instants are `..._at_ms`; ids are decimal
 //! strings; money is minor units and a currency.
 
+use crate::catalogue::{Attribute, Image};
 use crate::ids::{AccountId, ItemId, OrderId, PaymentId, SaleId};
 use crate::lobby::Lobby;
 use crate::money::Money;
@@ -30,8 +31,14 @@ pub struct Item {
     pub title: String,
     /// What it is, plain text; blank lines part paragraphs.
     pub description: String,
-    /// A picture, or none.
+    /// A picture that lies elsewhere, or none; `images` come before it.
     pub image_url: Option<String>,
+    /// Its pictures, the first of which stands for it.
+    #[serde(default)]
+    pub images: Vec<Image>,
+    /// What else is to be known, in this order.
+    #[serde(default)]
+    pub attributes: Vec<Attribute>,
     /// What it costs outside the sale.
     pub list_price: Money,
 }

@@ -13,6 +13,7 @@ mod close;
 mod decide;
 mod draw;
 mod expire;
+mod images;
 mod items;
 mod leases;
 mod lobbies;
@@ -38,7 +39,10 @@ pub use close::{Cancelled, Settled, Settlement};
 pub use decide::{Admitted, Deadline, Decided};
 pub use draw::{BEACON_WAIT_MS, DrawRow, RoundDue, Seed};
 pub use expire::Expired;
-pub use items::{ItemRow, NewItem};
+pub use images::NewImageFile;
+pub use items::{
+    Batch, ItemChange, ItemContent, ItemLine, ItemPage, ItemRow, ItemSearch, ItemState, WORDS_MAX,
+};
 pub use leases::{Granted, LeaseRow, Slot, SlotOrder, Wanted};
 pub use lobbies::{ClosedTree, LobbyRow, Report, Reported};
 pub use lock::Lock;

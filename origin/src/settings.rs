@@ -3,8 +3,10 @@
 //! Invariant: all faults are reported together, an unknown `DOORBUSTER_` key is a fault, and no
 //! `Debug` shows a secret.
 
+mod catalogue;
 mod reader;
 
+pub use catalogue::CatalogueSettings;
 pub use reader::{Faults, Reader};
 
 use crate::sales::{Rounds, Source};

@@ -67,10 +67,11 @@ pub(super) async fn authenticate(
 
 /// The first two parts of a path: few enough to be a metric's label.
 fn route_of(path: &str) -> &'static str {
-    const ROUTES: [&str; 8] = [
+    const ROUTES: [&str; 9] = [
         "/internal/snapshot",
         "/internal/leases",
         "/internal/lobbies",
+        "/internal/images",
         "/internal/slots",
         "/api/accounts",
         "/api/session",

@@ -2,8 +2,8 @@
 //!
 //! Invariant: an event commits with what it tells of, or not at all.
 
-use super::rows::insert;
 use super::Result;
+use super::rows::insert;
 use sqlx::MySqlConnection;
 
 /// Something that somebody may want to be told.

@@ -12,11 +12,12 @@ use std::ops::RangeInclusive;
 
 const PREFIX: &str = "DOORBUSTER_";
 /// Every key there is; anything else that begins with the prefix is a mistake somebody made.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 22] = [
     "BEACON_GENESIS_MS",
     "BEACON_PERIOD_MS",
     "BEACON_URL",
     "EDGE_LISTEN",
+    "JPEG_QUALITY",
     "LOG",
     "MAIL_FROM",
     "MYSQL_URL",

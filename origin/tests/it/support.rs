@@ -5,7 +5,7 @@ use crate::proxy::Proxy;
 use kernel::ids::{AccountId, ItemId, LeaseId, OrderId, SaleId};
 use kernel::money::Money;
 use origin::catalogue::{ItemDraft, add_item};
-use origin::ledger::{Admitted, Decided, Ledger};
+use origin::ledger::{Actor, Admitted, Decided, Ledger};
 use origin::ops::rebuild::{Rebuilt, rebuild};
 use origin::queue::{Queue, QueueError};
 use origin::sales::{SaleDraft, create, publish};
@@ -118,12 +118,11 @@ impl World {
 
     pub async fn item(&self) -> ItemId {
         let draft = ItemDraft {
-            title: "Console".into(),
             description: "A console.".into(),
-            image_url: None,
-            list_price: usd(59_900),
+            ..ItemDraft::new("Console", usd(59_900))
         };
-        add_item(&self.stores.ledger, &self.stores.ids, draft)
+        let actor = Actor("test".into());
+        add_item(&self.stores.ledger, &self.stores.ids, &actor, draft)
             .await
             .unwrap()
     }

@@ -268,10 +268,20 @@ pub const CASES: &[Case] = &[
         100,
     )),
     built(
-        "SELECT id, title, description, image_url, list_price_minor, currency
+        "SELECT id, sku, title, description, attributes, image_url, list_price_minor, currency,
+                version, archived_at_ms
          FROM items WHERE id IN (1, 2)",
         &[("items", "PRIMARY")],
         4,
+    ),
+    built(
+        "SELECT item_images.item_id, item_images.position, item_images.alt, images.hash,
+                images.format, images.width, images.height
+         FROM item_images JOIN images ON images.hash = item_images.hash
+         WHERE item_images.item_id IN (1, 2)
+         ORDER BY item_images.item_id, item_images.position, item_images.width",
+        &[("item_images", "PRIMARY"), ("images", "PRIMARY")],
+        20,
     ),
     // Accounts.
     known(
