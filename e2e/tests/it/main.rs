@@ -28,6 +28,7 @@ mod crowd;
 mod disaster;
 mod events;
 mod flood;
+mod images;
 mod lobby;
 mod origin_away;
 mod origins;

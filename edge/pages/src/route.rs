@@ -1,5 +1,6 @@
 //! Which page an address means.
 
+use kernel::catalogue::ImageName;
 use kernel::ids::{ItemId, OrderId};
 use kernel::problem::ProblemKind;
 
@@ -27,6 +28,8 @@ pub enum Route<'a> {
         /// Its name in the set.
         path: &'a str,
     },
+    /// A file of a picture of an item.
+    Image(ImageName),
     /// The same file under the name that browsers and crawlers know.
     WellKnown(&'static str),
     /// Where crawlers may go.
@@ -83,6 +86,9 @@ pub fn of(path: &str) -> Route<'_> {
         (Some("orders"), Some(id), None) => id.parse().map_or(Route::Unknown, Route::Order),
         (Some("problems"), Some(word), None) => {
             problem(word).map_or(Route::Unknown, Route::Problem)
+        }
+        (Some("images"), Some(name), None) => {
+            ImageName::parse(name).map_or(Route::Unknown, Route::Image)
         }
         (Some("assets"), Some(set), Some(path)) => Route::Asset { set, path },
         (Some("robots.txt"), None, _) => Route::Robots,

@@ -6,11 +6,13 @@
 use crate::addresses;
 use crate::assets;
 use crate::catalogue::Catalogue;
+use crate::images;
 use crate::page::Page;
 use crate::render::{self, Message};
 use crate::rendered;
 use crate::route::{self, Fixed, Route};
-use crate::send::{self, CATALOGUE, FIXED, MISSING, NEVER, Rendered};
+use crate::send::{self, CATALOGUE, FIXED, FOREVER, MISSING, NEVER, Rendered};
+use kernel::catalogue::ImageName;
 use kernel::problem::{Problem, ProblemKind};
 use kernel::wire::CodePurpose;
 use kit::accept::wants_page;
@@ -73,6 +75,7 @@ async fn route(path: &str, query: &str, headers: &HeaderMap) -> Answer {
             Some(asset) => asset.answer(headers, assets::life(set)),
             None => not_found(headers, ProblemKind::UnknownPath),
         },
+        Route::Image(name) => image(headers, &name).await,
         Route::WellKnown(path) => match assets::find(path) {
             Some(asset) => asset.under_plain_name(headers),
             None => not_found(headers, ProblemKind::UnknownPath),
@@ -119,6 +122,23 @@ async fn catalogue(
 async fn current() -> Result<(&'static Edge, kit::snapshot::View), Problem> {
     let edge = Edge::get().await?;
     Ok((edge, kit::snapshot::current(edge).await?))
+}
+
+/// A file of a picture. Its name says what is in it, so nobody need ask again.
+async fn image(headers: &HeaderMap, name: &ImageName) -> Answer {
+    let (edge, view) = match current().await {
+        Ok(found) => found,
+        Err(problem) => return not_ready(headers, problem),
+    };
+    match images::find(edge, view.snapshot(), name).await {
+        Ok(Some(bytes)) => {
+            let file = answer::bytes(StatusCode::OK, name.format().media_type(), bytes);
+            answer::cached(headers, &format!("\"{}\"", name.hash()), FOREVER, file)
+        }
+        Ok(None) => not_found(headers, ProblemKind::UnknownPath),
+        // Nobody reads a page in the place of a picture.
+        Err(problem) => answer::problem(&problem),
+    }
 }
 
 async fn robots(headers: &HeaderMap) -> Answer {

@@ -22,6 +22,8 @@ mod explain;
 mod guard;
 mod http;
 mod ids;
+mod images;
+mod items;
 mod leases;
 mod lobby;
 mod phase;
