@@ -62,7 +62,10 @@ async fn add_picture(shop: &Shop, sale: &str) {
     let file = file.to_str().unwrap();
     shop.doorbuster(&["item", "image", "add", item, file, "--alt", "A console"]);
     eventually("the picture at the edge", async || {
-        paths(shop).await.iter().any(|path| path.starts_with("/images/"))
+        paths(shop)
+            .await
+            .iter()
+            .any(|path| path.starts_with("/images/"))
     })
     .await;
 }
@@ -147,7 +150,7 @@ async fn every_address_answers_head_and_knows_what_is_known() {
             let known = ask(Method::GET, &url, &known).await;
             assert_eq!(known.status(), 304, "{path} {encoding}");
             for name in ["etag", "cache-control", "vary"] {
-                assert_eq!(known.headers()[name], headers[name], "{path}");
+                assert_eq!(known.headers().get(name), headers.get(name), "{path}");
             }
             assert!(known.bytes().await.unwrap().is_empty(), "{path}");
         }

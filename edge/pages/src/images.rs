@@ -18,7 +18,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How long a request waits for a neighbour's fetch.
 const WAIT_MS_MAX: i64 = 4_000;
-const LOOK_AGAIN_MS: u64 = 10;
+const LOOK_AGAIN_MS: u64 = 20;
 const RETRY_SECONDS: u32 = 2;
 
 /// Public: names of files that are being fetched.
@@ -40,7 +40,13 @@ pub async fn find(
             return Ok(Some(bytes));
         }
         let now = clock::local();
-        let turn = flights().begin(name, now);
+        let mut turn = flights().begin(name, now);
+        if turn == Turn::Mine {
+            turn = kept::begin(store.as_ref(), name).await;
+            if turn != Turn::Mine {
+                flights().end(name, true, now);
+            }
+        }
         match turn {
             Turn::Mine => break,
             Turn::Failed => return Err(unavailable()),
@@ -53,6 +59,7 @@ pub async fn find(
         kept::set(store.as_ref(), name, bytes).await;
         kept::sweep(store.as_ref(), snapshot).await;
     }
+    kept::end(store.as_ref(), name, fetched.is_ok()).await;
     flights().end(name, fetched.is_ok(), clock::local());
     fetched.map_err(|why| {
         eprintln!("the picture {name} cannot be had: {why}");

@@ -1,4 +1,4 @@
-//! Who fetches which file at this moment.
+//! Who fetches which file at this moment, in this instance.
 //!
 //! Invariant: one request of an instance fetches a file, the others wait; one that failed is left
 //! alone for a moment, and one whose request was cancelled is taken over.
@@ -27,13 +27,28 @@ pub enum Turn {
 #[derive(Debug)]
 pub struct Flights(BTreeMap<ImageName, Flight>);
 
+/// One of them.
 #[derive(Clone, Copy, Debug)]
-struct Flight {
+pub struct Flight {
     at: UnixMillis,
     failed: bool,
 }
 
 impl Flight {
+    /// A flight as another instance tells of it.
+    pub(super) fn told(at: UnixMillis, failed: bool) -> Self {
+        Self { at, failed }
+    }
+
+    /// What to do about the file meanwhile.
+    pub(super) fn turn(self, now: UnixMillis) -> Turn {
+        match self {
+            _ if self.is_over(now) => Turn::Mine,
+            Self { failed: true, .. } => Turn::Failed,
+            Self { failed: false, .. } => Turn::Others,
+        }
+    }
+
     fn is_over(self, now: UnixMillis) -> bool {
         let lasts = if self.failed {
             FAILED_MS
@@ -53,18 +68,11 @@ impl Flights {
     /// Whose turn it is to fetch this file.
     pub fn begin(&mut self, name: &ImageName, now: UnixMillis) -> Turn {
         self.0.retain(|_, flight| !flight.is_over(now));
-        match self.0.get(name) {
-            Some(flight) if flight.failed => Turn::Failed,
-            Some(_) => Turn::Others,
-            None => {
-                let flight = Flight {
-                    at: now,
-                    failed: false,
-                };
-                self.0.insert(name.clone(), flight);
-                Turn::Mine
-            }
+        if let Some(flight) = self.0.get(name) {
+            return flight.turn(now);
         }
+        self.0.insert(name.clone(), Flight::told(now, false));
+        Turn::Mine
     }
 
     /// The fetch is over.
@@ -72,11 +80,7 @@ impl Flights {
         if done {
             self.0.remove(name);
         } else {
-            let flight = Flight {
-                at: now,
-                failed: true,
-            };
-            self.0.insert(name.clone(), flight);
+            self.0.insert(name.clone(), Flight::told(now, true));
         }
     }
 }
