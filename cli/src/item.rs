@@ -6,7 +6,7 @@ mod image;
 mod show;
 
 use crate::Stores;
-use crate::actor::actor;
+use crate::actor::shell;
 use clap::{Args, Subcommand};
 use kernel::catalogue::Attribute;
 use kernel::ids::ItemId;
@@ -96,7 +96,7 @@ async fn add(arguments: Add, stores: &Stores) -> anyhow::Result<()> {
     };
     let ledger = stores.ledger().await?;
     let ids = stores.ids(&ledger).await?;
-    println!("{}", add_item(&ledger, &ids, &actor(), draft).await?);
+    println!("{}", add_item(&ledger, &ids, &shell(), draft).await?);
     Ok(())
 }
 

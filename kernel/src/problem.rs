@@ -44,6 +44,10 @@ kinds! {
     SignedOut "signed-out" 401 "Please sign in",
     /// Contact and password do not fit.
     WrongPassword "wrong-password" 401 "Contact and password do not match",
+    /// Name, password and code of an operator do not fit, or the code was used before.
+    SignInRefused "sign-in-refused" 401 "Name, password and code do not match",
+    /// The operator's role does not allow it.
+    Forbidden "forbidden" 403 "Your role does not allow this",
     /// A purchase token is needed.
     TokenMissing "token-missing" 403 "A purchase token is needed",
     /// The purchase token is not valid here.
@@ -56,10 +60,16 @@ kinds! {
     UnknownPop "unknown-pop" 403 "The request did not come through an edge we know",
     /// No such sale.
     UnknownSale "unknown-sale" 404 "There is no such sale",
+    /// No such address in this account.
+    UnknownAddress "unknown-address" 404 "There is no such address",
+    /// No such session of this account.
+    UnknownSession "unknown-session" 404 "There is no such session",
     /// No such order, or not yours.
     UnknownOrder "unknown-order" 404 "There is no such order",
     /// The account has no place in the sale, or none of the kind asked for.
     UnknownPlace "unknown-place" 404 "There is no such place",
+    /// Something an operator named is not there.
+    NotFound "not-found" 404 "There is no such thing",
     /// No such path.
     UnknownPath "unknown-path" 404 "There is nothing at this address",
     /// The path exists, the method does not.
@@ -72,6 +82,12 @@ kinds! {
     NotCancellable "not-cancellable" 409 "The order can no longer be cancelled",
     /// It cannot be paid (any more).
     NotPayable "not-payable" 409 "The order cannot be paid",
+    /// The account keeps as many addresses as one may.
+    TooManyAddresses "too-many-addresses" 409 "The account has as many addresses as one may have",
+    /// The account has orders that are not over.
+    OrdersOpen "orders-open" 409 "The account has orders that are not over",
+    /// What an operator asked for does not fit what holds now.
+    WrongState "wrong-state" 409 "That cannot be done as it stands now",
     /// The body is over 16 KiB.
     TooLarge "too-large" 413 "The request is too large",
     /// The body is of a type we do not read.

@@ -1,4 +1,5 @@
-//! The listeners: edge (signed by a PoP), webhooks (signed by a provider), ops (health, metrics).
+//! The listeners: edge (signed by a PoP), webhooks (signed by a provider), ops (health, metrics),
+//! admin (signed in as an operator).
 //!
 //! Invariant: `only-tokened`. Nothing on the edge listener is handled that a PoP we know has not
 //! signed, and whatever the PoP has checked is checked again here.
@@ -8,6 +9,7 @@ mod body;
 mod outage;
 mod serve;
 
+mod flow;
 mod pop;
 mod session;
 mod trace;
@@ -18,18 +20,22 @@ mod internal;
 mod orders;
 mod payments;
 
+mod admin;
 mod edge;
 mod ops;
 mod webhooks;
 
+pub use admin::{Answered, Local, admin_routes};
+
 pub use serve::{bind, serve};
 
 use crate::accounts::Accounts;
+use crate::flow::Flow;
 use crate::orders::{Prices, Watch};
 use crate::payments::Provider;
 use crate::pops::Pops;
 use crate::sales::{Leases, Snapshots};
-use crate::settings::{HttpSettings, PaymentSettings};
+use crate::settings::{HttpSettings, RefundSettings};
 use crate::stores::Stores;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -48,7 +54,9 @@ pub struct Origin {
     leases: Leases,
     pops: Pops,
     snapshots: Snapshots,
-    payments: PaymentSettings,
+    refunds: RefundSettings,
+    public_url: String,
+    flow: Arc<Flow>,
     in_flight: Semaphore,
 }
 
@@ -61,7 +69,7 @@ impl Origin {
         accounts: Accounts,
         provider: Provider,
         http: HttpSettings,
-        payments: PaymentSettings,
+        refunds: RefundSettings,
     ) -> Arc<Self> {
         Arc::new(Self {
             watch: Watch::new(stores.clone()),
@@ -72,7 +80,9 @@ impl Origin {
             leases: Leases::default(),
             pops: Pops::new(http.pops),
             snapshots: Snapshots::default(),
-            payments,
+            refunds,
+            public_url: http.public_url,
+            flow: Arc::default(),
             in_flight: Semaphore::new(IN_FLIGHT_MAX),
         })
     }
@@ -87,6 +97,11 @@ impl Origin {
     /// Makes the PoPs known to all origins and to the draws, before any is heard.
     pub async fn register_pops(&self) -> Result<(), crate::ledger::LedgerError> {
         self.pops.register(&self.stores.ledger).await
+    }
+
+    /// The rules for requests of the edge listener.
+    pub fn flow(&self) -> &Arc<Flow> {
+        &self.flow
     }
 }
 

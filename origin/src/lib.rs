@@ -11,6 +11,7 @@ pub mod settings;
 
 pub mod fail_points;
 pub mod fetch;
+pub mod mail;
 
 pub mod invariants;
 
@@ -26,6 +27,9 @@ pub mod orders;
 pub mod payments;
 pub mod pops;
 pub mod sales;
+
+pub mod flow;
+pub mod operators;
 
 pub mod http;
 pub mod ops;

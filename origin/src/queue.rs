@@ -125,7 +125,7 @@ impl Queue {
         let stream = self.publisher.get_stream(self.orders_stream().name);
         match stream.await {
             Ok(_) => Ok(()),
-            Err(error) if streams::is_missing(&error.kind()) => self.make_streams().await,
+            Err(error) if streams::is_missing(&error.kind()) => self.make_streams_again().await,
             Err(error) => Err(failed("find the stream")(error)),
         }
     }
@@ -143,7 +143,7 @@ impl Queue {
         };
         let receipt = match once().await {
             Err(error) if error.kind() == PublishErrorKind::StreamNotFound => {
-                self.make_streams().await?;
+                self.make_streams_again().await?;
                 once().await
             }
             other => other,

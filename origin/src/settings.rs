@@ -3,11 +3,17 @@
 //! Invariant: all faults are reported together, an unknown `DOORBUSTER_` key is a fault, and no
 //! `Debug` shows a secret.
 
+mod admin;
 mod catalogue;
+mod payments;
 mod reader;
+mod texts;
 
+pub use admin::{AdminKey, AdminSettings};
 pub use catalogue::CatalogueSettings;
+pub use payments::{PaymentSettings, RefundSettings, SandboxSettings};
 pub use reader::{Faults, Reader};
+pub use texts::TextSettings;
 
 use crate::sales::{Rounds, Source};
 use kernel::keys::PopKeys;
@@ -74,6 +80,8 @@ pub struct AccountSettings {
     pub smtp_url: Secret,
     /// The sender of our messages.
     pub mail_from: String,
+    /// Who sends text messages; without it mobile numbers are no contacts.
+    pub texts: Option<TextSettings>,
 }
 
 impl fmt::Debug for AccountSettings {
@@ -82,17 +90,6 @@ impl fmt::Debug for AccountSettings {
             .field("mail_from", &self.mail_from)
             .finish_non_exhaustive()
     }
-}
-
-/// How payments are made.
-#[derive(Clone, Debug)]
-pub struct PaymentSettings {
-    /// The provider's API.
-    pub url: String,
-    /// Our key there.
-    pub api_key: Secret,
-    /// What its webhooks are signed with.
-    pub webhook_secret: Secret,
 }
 
 /// The public randomness beacon that sales may name, if there is one.
@@ -169,25 +166,13 @@ impl BeaconSettings {
 }
 
 impl AccountSettings {
-    /// Reads `DOORBUSTER_SESSION_KEY`, `_SMTP_URL` and `_MAIL_FROM`.
+    /// Reads `DOORBUSTER_SESSION_KEY`, `_SMTP_URL`, `_MAIL_FROM` and who sends text messages.
     pub fn read(reader: &mut Reader) -> Self {
         Self {
             session_key: reader.signing_key("SESSION_KEY"),
             smtp_url: Secret(reader.url("SMTP_URL", &["smtp", "smtps"])),
             mail_from: reader.required("MAIL_FROM", "the sender of messages, Shop <shop@host>"),
-        }
-    }
-}
-
-impl PaymentSettings {
-    /// Reads `DOORBUSTER_PAYMENTS_URL`, `_PAYMENTS_API_KEY` and `_PAYMENTS_WEBHOOK_SECRET`.
-    pub fn read(reader: &mut Reader) -> Self {
-        Self {
-            url: reader.url("PAYMENTS_URL", &["http"]),
-            api_key: Secret(reader.required("PAYMENTS_API_KEY", "our key at the provider")),
-            webhook_secret: Secret(
-                reader.required("PAYMENTS_WEBHOOK_SECRET", "what webhooks are signed with"),
-            ),
+            texts: TextSettings::read(reader),
         }
     }
 }

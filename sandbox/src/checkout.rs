@@ -17,7 +17,7 @@ use crate::problem::Problem;
 /// What the page shows.
 #[derive(Serialize)]
 struct View {
-    /// `open`, `paid` or `expired`; `unknown` without the rest.
+    /// `open`, `late` (expired, but money is taken), `paid` or `expired`; `unknown` without the rest.
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     payment: Option<Details>,
@@ -51,7 +51,8 @@ pub async fn settle(
     form: Result<Form<Choice>, FormRejection>,
 ) -> Result<Response, Problem> {
     let Form(Choice { outcome }) = form?;
-    match shared.store.attempt(&id, outcome, ids::now_ms()) {
+    let late = shared.faults.faults().late_payments;
+    match shared.store.attempt(&id, outcome, late, ids::now_ms()) {
         Ok(Attempt::Recorded(payment, event)) => {
             shared.webhooks.send(event);
             Ok(Redirect::to(&payment.request.return_url).into_response())
@@ -71,8 +72,9 @@ pub async fn settle(
 fn page(shared: &Shared, status: StatusCode, payment: Payment) -> Response {
     let word = match payment.state {
         PaymentState::Paid => "paid",
-        PaymentState::Open if payment.expired(ids::now_ms()) => "expired",
-        PaymentState::Open => "open",
+        PaymentState::Open if !payment.expired(ids::now_ms()) => "open",
+        PaymentState::Open if shared.faults.faults().late_payments => "late",
+        PaymentState::Open => "expired",
     };
     let details = Details {
         amount: payment.request.amount.text(),

@@ -10,11 +10,14 @@ mod checkout;
 mod pages;
 mod problem;
 
+mod faults;
 mod ids;
 mod payments;
+mod refunds;
 mod webhooks;
 
 mod mailbox;
+mod messages;
 mod smtp;
 
 use std::io::IsTerminal;
@@ -31,6 +34,7 @@ use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use crate::api::Shared;
+use crate::faults::Switches;
 use crate::mailbox::Mailbox;
 use crate::pages::Pages;
 use crate::payments::store::Store;
@@ -69,16 +73,20 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         .unwrap_or_else(|| format!("http://{http_address}"));
 
     let store = Arc::new(Store::open(&settings.data)?);
+    let faults = Arc::new(Switches::default());
     let mailbox = Arc::new(Mailbox::default());
     let webhooks = Webhooks::new(
         settings.webhook_url,
         &settings.webhook_secret,
         Arc::clone(&store),
+        Arc::clone(&faults),
     )?;
     webhooks.resume();
+    refunds::resume(&store, &webhooks);
     let router = api::router(Arc::new(Shared {
         store,
         webhooks,
+        faults,
         mailbox: Arc::clone(&mailbox),
         pages: Pages::new()?,
         api_key: settings.api_key,

@@ -1,14 +1,20 @@
-//! What a payment is: opened by the shop, paid or declined by the buyer on the checkout page.
+//! What a payment is: opened by the shop, paid or declined by the buyer on the checkout page, and
+//! given back by the shop, whole or in parts.
 //!
-//! A decline is an attempt that failed and leaves the payment open; a paid payment is final.
+//! A decline is an attempt that failed and leaves the payment open; a paid payment stays paid, and
+//! its refunds never come to more than was paid.
 
+pub mod event;
 pub mod journal;
 pub mod money;
+pub mod refund;
 pub mod store;
 
 use serde::{Deserialize, Serialize};
 
+pub use event::Event;
 pub use money::Amount;
+pub use refund::{Refund, RefundState};
 
 /// What the shop asks for; the same key with the same request is the same payment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,12 +37,18 @@ pub struct Payment {
     pub id: String,
     /// The key the shop opened it with.
     pub idempotency_key: String,
+    /// When it was opened.
+    #[serde(default)]
+    pub created_at_ms: i64,
     /// What it was opened for.
     pub request: Request,
     /// Where it stands.
     pub state: State,
     /// Attempts that failed.
     pub declines: u32,
+    /// In the order in which the shop asked for them.
+    #[serde(default)]
+    pub refunds: Vec<Refund>,
 }
 
 /// Where a payment stands.
@@ -55,43 +67,27 @@ pub enum Outcome {
     Decline,
 }
 
-/// Something the shop is told. The body is kept as it was first sent, so that every attempt, also
-/// after a restart, carries the same bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Event {
-    pub id: String,
-    pub created_at_ms: i64,
-    pub payment_id: String,
-    pub body: String,
-}
-
 impl Payment {
     pub fn expired(&self, now_ms: i64) -> bool {
         now_ms >= self.request.expires_at_ms
     }
 
-    /// The event that tells the shop about `outcome`; `self` is the payment after it.
-    pub fn event(&self, id: String, outcome: Outcome, now_ms: i64) -> Event {
-        let kind = match outcome {
-            Outcome::Pay => "payment.paid",
-            Outcome::Decline => "payment.declined",
-        };
-        let body = serde_json::json!({
-            "id": id,
-            "type": kind,
-            "created_at_ms": now_ms,
-            "payment": {
-                "payment_id": self.id,
-                "order_id": self.request.order_id,
-                "amount": self.request.amount,
-                "state": self.state,
-            },
-        });
-        Event {
-            id,
-            created_at_ms: now_ms,
-            payment_id: self.id.clone(),
-            body: body.to_string(),
+    /// What has been given back: refunds that are done.
+    pub fn refunded(&self) -> Amount {
+        self.sum_of(|state| state == RefundState::Done)
+    }
+
+    /// What another refund may have at most.
+    pub fn refundable_minor(&self) -> i64 {
+        let taken = self.sum_of(|state| state != RefundState::Failed);
+        self.request.amount.amount_minor - taken.amount_minor
+    }
+
+    fn sum_of(&self, counts: impl Fn(RefundState) -> bool) -> Amount {
+        let parts = self.refunds.iter().filter(|refund| counts(refund.state));
+        Amount {
+            amount_minor: parts.map(|refund| refund.amount.amount_minor).sum(),
+            currency: self.request.amount.currency.clone(),
         }
     }
 }

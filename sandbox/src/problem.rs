@@ -1,7 +1,7 @@
 //! Problem documents (RFC 9457): the one shape of every error of the API.
 
 use axum::Json;
-use axum::extract::rejection::{BytesRejection, FormRejection};
+use axum::extract::rejection::{BytesRejection, FormRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -48,6 +48,10 @@ impl Problem {
         )
     }
 
+    pub fn key_reused(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "idempotency-key-reused", detail)
+    }
+
     /// A body that was too large, or not what it should be.
     fn refused(status: StatusCode, detail: String) -> Self {
         if status == StatusCode::PAYLOAD_TOO_LARGE {
@@ -76,6 +80,12 @@ impl From<BytesRejection> for Problem {
 
 impl From<FormRejection> for Problem {
     fn from(rejection: FormRejection) -> Self {
+        Self::refused(rejection.status(), rejection.body_text())
+    }
+}
+
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Self {
         Self::refused(rejection.status(), rejection.body_text())
     }
 }

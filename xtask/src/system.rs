@@ -59,6 +59,7 @@ pub struct Addresses {
     pub edge_url: String,
     pub ops_url: String,
     pub webhooks_url: String,
+    pub admin_url: String,
     pub sandbox_url: String,
     pub mysql_url: String,
     pub redis_url: String,

@@ -82,6 +82,7 @@ fn welcome(system: &System) {
     }
     println!("  Mailbox   {}/mailbox", addresses.sandbox_url);
     println!("  Metrics   {}/metrics", addresses.ops_url);
+    println!("  Admin     {}/admin/api", addresses.admin_url);
     if let Some(account) = &addresses.account {
         println!("  Sign in   {}  {}", account.contact, account.password);
     }
@@ -90,5 +91,9 @@ fn welcome(system: &System) {
         system.environment_file().display()
     );
     println!("            {} audit", system.command_line().display());
+    println!(
+        "            {} operator add NAME --role admin",
+        system.command_line().display()
+    );
     println!("\nCtrl-C stops everything.");
 }

@@ -2,7 +2,7 @@
 
 use super::attribute;
 use crate::Stores;
-use crate::actor::actor;
+use crate::actor::shell;
 use anyhow::Context;
 use clap::Args;
 use kernel::catalogue::Attribute;
@@ -69,7 +69,7 @@ pub(super) async fn change(change: Change, stores: &Stores) -> anyhow::Result<()
     if let Some(url) = change.image_url {
         draft.image_url = Some(url).filter(|url| !url.is_empty());
     }
-    println!("{}", change_item(&ledger, &actor(), at, draft).await?);
+    println!("{}", change_item(&ledger, &shell(), at, draft).await?);
     Ok(())
 }
 
@@ -80,7 +80,7 @@ pub(super) async fn archive(
 ) -> anyhow::Result<()> {
     let ledger = stores.ledger().await?;
     let (_, at) = find(item, &ledger).await?;
-    println!("{}", archive_item(&ledger, &actor(), at, archived).await?);
+    println!("{}", archive_item(&ledger, &shell(), at, archived).await?);
     Ok(())
 }
 

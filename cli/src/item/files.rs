@@ -1,7 +1,7 @@
 //! Items from and to CSV files.
 
 use crate::Stores;
-use crate::actor::actor;
+use crate::actor::shell;
 use anyhow::{Context, bail};
 use clap::Args;
 use origin::catalogue::{CSV_BYTES_MAX, ImportError};
@@ -39,7 +39,7 @@ pub(super) async fn import(arguments: &Import, stores: &Stores) -> anyhow::Resul
     let ledger = stores.ledger().await?;
     let ids = stores.ids(&ledger).await?;
     let dry_run = arguments.dry_run;
-    let imported = origin::catalogue::import(&ledger, &ids, &actor(), &file, dry_run).await;
+    let imported = origin::catalogue::import(&ledger, &ids, &shell(), &file, dry_run).await;
     let imported = match imported {
         Err(ImportError::Faults(faults)) => {
             let name = arguments.file.display();

@@ -2,7 +2,7 @@
 
 use super::files::read;
 use crate::Stores;
-use crate::actor::actor;
+use crate::actor::shell;
 use anyhow::Context;
 use clap::Subcommand;
 use kernel::catalogue::{Image, ImageName};
@@ -55,7 +55,7 @@ pub(crate) enum Command {
 
 pub(super) async fn run(command: Command, stores: &Stores) -> anyhow::Result<()> {
     let ledger = stores.ledger().await?;
-    let actor = actor();
+    let actor = shell();
     match command {
         Command::Add { item, file, alt } => {
             let file = read(&file, UPLOAD_BYTES_MAX)?;

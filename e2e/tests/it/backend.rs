@@ -33,6 +33,16 @@ pub struct Backend {
     data: TempDir,
 }
 
+impl Drop for Backend {
+    /// What the programs wrote is wanted when a test fails.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.data.disable_cleanup(true);
+            eprintln!("logs are in {}", self.data.path().join("logs").display());
+        }
+    }
+}
+
 /// Where the stores are.
 #[derive(Clone)]
 pub struct Urls {
@@ -224,8 +234,9 @@ impl Backend {
             payment_seconds: 600,
             with_beacon: false,
         };
-        let sale = create(ledger, ids, draft).await.unwrap();
-        publish(ledger, stock, None, sale).await.unwrap();
+        let actor = origin::ledger::Actor("shell:test".to_owned());
+        let sale = create(ledger, ids, &actor, draft).await.unwrap();
+        publish(ledger, stock, &actor, None, sale).await.unwrap();
         sale
     }
 

@@ -17,6 +17,7 @@ mod shop;
 mod statistics;
 mod wire;
 
+mod account;
 mod attacks;
 mod away;
 mod bad_input;
@@ -35,6 +36,7 @@ mod origins;
 mod pacing;
 mod pop_store;
 mod purchase;
+mod refund;
 mod restart;
 mod site;
 mod two_pops;

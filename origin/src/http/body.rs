@@ -2,7 +2,6 @@
 //!
 //! Invariant: a body is at most 16 KiB, says that it is JSON, and holds no field we do not know.
 
-use super::Shared;
 use super::answer::Failure;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
@@ -15,10 +14,10 @@ use serde::de::DeserializeOwned;
 /// A JSON body of type `T`.
 pub(super) struct Json<T>(pub(super) T);
 
-impl<T: DeserializeOwned> FromRequest<Shared> for Json<T> {
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Failure;
 
-    async fn from_request(request: Request, state: &Shared) -> Result<Self, Failure> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
         if !is_json(request.headers()) {
             let detail = "The body must have the content type application/json.";
             return Err(Problem::new(ProblemKind::UnsupportedType, detail).into());

@@ -3,7 +3,10 @@
 //! Invariant: a client that sends its headers slowly is cut off, and a stop lets requests finish.
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -17,6 +20,10 @@ use tokio::net::TcpListener;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long requests may go on after a stop was asked for.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Who is at the other end of the connection: an extension of every request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) SocketAddr);
 
 /// Opens a listener; the error names the address.
 pub async fn bind(name: &str, address: SocketAddr) -> io::Result<TcpListener> {
@@ -35,10 +42,10 @@ pub async fn serve(listener: TcpListener, routes: Router, stop: impl Future<Outp
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
-        let stream = tokio::select! {
+        let (stream, address) = tokio::select! {
             () = &mut stop => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file descriptors, most likely: give others time to close some.
                     tracing::warn!(%error, "A connection was not accepted");
@@ -48,7 +55,11 @@ pub async fn serve(listener: TcpListener, routes: Router, stop: impl Future<Outp
             },
         };
         drop(stream.set_nodelay(true));
-        let service = TowerToHyperService::new(routes.clone());
+        let routes = TowerToHyperService::new(routes.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(address));
+            routes.call(request)
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)

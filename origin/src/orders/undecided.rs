@@ -15,6 +15,10 @@ use std::time::Duration;
 const EVERY: Duration = Duration::from_millis(500);
 /// An admitted order without a row is published again when it is older than this, in milliseconds.
 const REPUBLISH_AFTER_MS: i64 = 3_000;
+/// And under another id when it is older than this while the queue is short.
+const ANOTHER_ID_AFTER_MS: i64 = 10_000;
+/// So often at most.
+const ANOTHER_ID_EVERY_SECONDS: i64 = 5;
 /// And ended when it is older than this.
 pub(super) const GIVE_UP_AFTER_MS: i64 = 60_000;
 /// The queue is short when its oldest message waits no longer than this.
@@ -61,15 +65,60 @@ pub async fn look_after_sale(
     let decided = stores.ledger.decided_among(&ids).await?;
     stores.stock.decided(sale, &decided).await?;
     let decided: HashSet<OrderId> = decided.into_iter().collect();
+    let queue = QueueView::look(&stores.queue).await;
+    let mut failed = None;
     for entry in undecided {
         if decided.contains(&entry.order) {
             continue;
         }
-        if entry.age_ms > give_up_after_ms && queue_is_short(&stores.queue).await? {
-            give_up(stores, sale, &entry).await?;
-        } else if let Some(admitted) = &entry.admitted {
-            publish_again(stores, admitted).await?;
+        // One that fails holds up no other.
+        if let Err(error) = look_after(stores, sale, &queue, &entry, give_up_after_ms).await {
+            failed = Some(error);
         }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+/// What is known of the queue, for one turn.
+struct QueueView {
+    is_short: bool,
+    /// Up to which place all messages are acknowledged.
+    decided_up_to: u64,
+}
+
+impl QueueView {
+    /// A queue that cannot be read is taken for one where everything still waits.
+    async fn look(queue: &Queue) -> Self {
+        let seen = async {
+            Ok::<_, QueueError>(Self {
+                is_short: queue_is_short(queue).await?,
+                decided_up_to: queue.decided_up_to().await?,
+            })
+        };
+        seen.await.unwrap_or_else(|error| {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "The queue could not be looked at"
+            );
+            Self {
+                is_short: false,
+                decided_up_to: 0,
+            }
+        })
+    }
+}
+
+async fn look_after(
+    stores: &Stores,
+    sale: SaleId,
+    queue: &QueueView,
+    entry: &Undecided,
+    give_up_after_ms: i64,
+) -> Result<(), Failure> {
+    if entry.age_ms > give_up_after_ms && queue.is_short {
+        give_up(stores, sale, entry).await?;
+    } else if let Some(admitted) = &entry.admitted {
+        publish_again(stores, queue, admitted, entry.age_ms).await?;
     }
     Ok(())
 }
@@ -110,13 +159,21 @@ async fn lost(stores: &Stores, sale: SaleId, order: OrderId) -> Result<Option<Ad
     }))
 }
 
-/// Publishes an order whose message may have been lost. If the stream has its id and the decider is
-/// past that place, the message will not come again: another id carries it.
-async fn publish_again(stores: &Stores, admitted: &Admitted) -> Result<(), QueueError> {
+/// Publishes an order whose message may have been lost. The stream knows its id, and may have lost
+/// the message all the same; where the decider is past its place, or it waits unreasonably long,
+/// another id carries it. Deciding it twice does nothing.
+async fn publish_again(
+    stores: &Stores,
+    queue: &QueueView,
+    admitted: &Admitted,
+    age_ms: i64,
+) -> Result<(), QueueError> {
     let id = admitted.order_id;
     let receipt = stores.queue.publish(admitted, &id.to_string()).await?;
-    if receipt.duplicate && stores.queue.decided_up_to().await? >= receipt.sequence {
-        let again = format!("{id}.{}", crate::now().seconds());
+    let passed = queue.decided_up_to >= receipt.sequence;
+    let overdue = age_ms > ANOTHER_ID_AFTER_MS && queue.is_short;
+    if receipt.duplicate && (passed || overdue) {
+        let again = format!("{id}.{}", crate::now().seconds() / ANOTHER_ID_EVERY_SECONDS);
         stores.queue.publish(admitted, &again).await?;
     }
     tracing::info!(order.id = %id, "An undecided order was published again");

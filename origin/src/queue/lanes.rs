@@ -63,7 +63,7 @@ impl Queue {
     pub async fn put_on_lanes(&self, deadlines: &[Deadline]) -> Result<()> {
         let missing = self.put_all(deadlines).await?;
         if !missing.is_empty() {
-            self.make_streams().await?;
+            self.make_streams_again().await?;
             if !self.put_all(&missing).await?.is_empty() {
                 return Err(failed("publish deadlines")("there is no stream for them"));
             }

@@ -109,7 +109,7 @@ impl Queue {
     pub async fn publish(&self, admitted: &Admitted, id: &str) -> Result<Receipt> {
         let mut headers = HeaderMap::new();
         headers.insert("Nats-Msg-Id", id);
-        let subject = format!("{}.orders.{}", self.prefix, admitted.sale_id);
+        let subject = self.order_subject(admitted.sale_id);
         let payload = serde_json::to_vec(admitted).map_err(failed("write a message"))?;
         let sent = self.send(subject, headers, payload);
         self.guard.call(QueueError::is_away, sent).await

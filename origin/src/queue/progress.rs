@@ -4,6 +4,7 @@
 //! until its acknowledgement has arrived.
 
 use super::{Queue, Result, failed};
+use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use std::time::Duration;
 
 impl Queue {
@@ -26,10 +27,17 @@ impl Queue {
         if info.num_pending == 0 && info.num_ack_pending == 0 {
             return Ok(None);
         }
-        let oldest = info.ack_floor.stream_sequence + 1;
+        let after = info.ack_floor.stream_sequence + 1;
         let stream = self.stream(&self.orders_stream()).await?;
-        let message = stream.get_raw_message(oldest).await;
-        let message = message.map_err(failed("look at the oldest message"))?;
+        // The first that is still there: a message can be gone, by its age or by a fault.
+        let oldest = stream.get_first_raw_message_by_subject(self.order_subject("*"), after);
+        let message = match oldest.await {
+            Ok(message) => message,
+            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => {
+                return Ok(None);
+            }
+            Err(error) => return Err(failed("look at the oldest message")(error)),
+        };
         let waits_ms = crate::now().0 - message.time.unix_timestamp() * 1_000;
         Ok(Some(Duration::from_millis(waits_ms.max(0).unsigned_abs())))
     }

@@ -19,6 +19,9 @@ const DEAD_LETTERS_MAX_AGE: Duration = Duration::from_hours(30 * 24);
 const LANES_MAX_AGE: Duration = Duration::from_hours(25);
 /// What dead letters may take on NATS' disk, which reserves it; an order's takes about 500 bytes.
 const DEAD_LETTERS_BYTES_MAX: i64 = 16 << 20;
+/// How long a stream has been gone before it is made again: the server forgets a stream before it has
+/// removed its files, and would remove those of a new one of the same name.
+const MAKE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 impl Queue {
     /// Admitted orders. Limits and not a work queue, because a work queue forgets the ids of what
@@ -26,7 +29,7 @@ impl Queue {
     pub(super) fn orders_stream(&self) -> Config {
         Config {
             name: format!("{}-orders", self.prefix),
-            subjects: vec![format!("{}.orders.*", self.prefix)],
+            subjects: vec![self.order_subject("*")],
             discard: DiscardPolicy::New,
             max_age: ORDERS_MAX_AGE,
             max_bytes: self.bytes_max,
@@ -66,6 +69,11 @@ impl Queue {
         }
     }
 
+    /// By the sale.
+    pub(super) fn order_subject(&self, sale: impl std::fmt::Display) -> String {
+        format!("{}.orders.{sale}", self.prefix)
+    }
+
     /// By the payment time, in seconds.
     pub(super) fn lane_subject(&self, lane: impl std::fmt::Display) -> String {
         format!("{}.deadlines.{lane}", self.prefix)
@@ -84,29 +92,55 @@ impl Queue {
         }
     }
 
-    /// Makes the streams that are missing and brings the others up to their configuration.
+    /// Makes the streams that are missing and brings the others up to their configuration: for a
+    /// start.
     pub(super) async fn make_streams(&self) -> Result<()> {
-        let streams = [
-            self.orders_stream(),
-            self.dead_letters_stream(),
-            self.lanes_stream(),
-        ];
-        for config in streams {
-            let stream = self.stream(&config).await?;
+        for config in self.streams() {
+            let stream = match self.find(&config).await? {
+                Some(stream) => stream,
+                None => self.make(&config).await?,
+            };
             update(&self.consumer, &config, &stream.cached_info().config).await?;
         }
         Ok(())
     }
 
+    /// Makes the streams again that have gone since the start.
+    pub(super) async fn make_streams_again(&self) -> Result<()> {
+        for config in self.streams() {
+            self.stream(&config).await?;
+        }
+        Ok(())
+    }
+
+    fn streams(&self) -> [Config; 3] {
+        [
+            self.orders_stream(),
+            self.dead_letters_stream(),
+            self.lanes_stream(),
+        ]
+    }
+
     /// A stream that is there now, whether or not it was.
     pub(super) async fn stream(&self, wanted: &Config) -> Result<Stream> {
-        match self.consumer.get_stream(&wanted.name).await {
-            Err(error) if is_missing(&error.kind()) => {
-                let made = self.consumer.create_stream(wanted.clone()).await;
-                made.map_err(failed("make a stream"))
-            }
-            found => found.map_err(failed("find a stream")),
+        if let Some(stream) = self.find(wanted).await? {
+            return Ok(stream);
         }
+        tokio::time::sleep(MAKE_AGAIN_AFTER).await;
+        self.make(wanted).await
+    }
+
+    async fn find(&self, wanted: &Config) -> Result<Option<Stream>> {
+        match self.consumer.get_stream(&wanted.name).await {
+            Ok(stream) => Ok(Some(stream)),
+            Err(error) if is_missing(&error.kind()) => Ok(None),
+            Err(error) => Err(failed("find a stream")(error)),
+        }
+    }
+
+    async fn make(&self, wanted: &Config) -> Result<Stream> {
+        let made = self.consumer.create_stream(wanted.clone()).await;
+        made.map_err(failed("make a stream"))
     }
 }
 

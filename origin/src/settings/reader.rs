@@ -12,7 +12,12 @@ use std::ops::RangeInclusive;
 
 const PREFIX: &str = "DOORBUSTER_";
 /// Every key there is; anything else that begins with the prefix is a mistake somebody made.
-const KEYS: [&str; 22] = [
+const KEYS: &[&str] = &[
+    "ADMIN_KEY",
+    "ADMIN_LISTEN",
+    "ADMIN_PROXIES",
+    "ADMIN_TOKEN",
+    "ADMIN_URL",
     "BEACON_GENESIS_MS",
     "BEACON_PERIOD_MS",
     "BEACON_URL",
@@ -24,16 +29,20 @@ const KEYS: [&str; 22] = [
     "NATS_URL",
     "OPS_LISTEN",
     "PAYMENTS_API_KEY",
+    "PAYMENTS_PROVIDER",
     "PAYMENTS_URL",
     "PAYMENTS_WEBHOOK_SECRET",
     "POPS",
     "PUBLIC_URL",
     "REDIS_URL",
+    "REFUND_SECONDS",
     "SESSION_KEY",
     "SMTP_URL",
     "STREAM_BYTES_MAX",
     "STREAM_PREFIX",
     "STREAM_REPLICAS",
+    "TEXTS_API_KEY",
+    "TEXTS_URL",
     "WEBHOOKS_LISTEN",
 ];
 
@@ -130,6 +139,19 @@ impl Reader {
             self.fault(key, "may hold letters, digits, - and _ alone");
         }
         value
+    }
+
+    /// One of these words, the first if it is not given.
+    pub fn choice<'a>(&mut self, key: &str, words: &[&'a str]) -> &'a str {
+        let first = words.first().copied().unwrap_or_default();
+        let Some(value) = self.value(key) else {
+            return first;
+        };
+        let chosen = words.iter().find(|word| **word == value).copied();
+        chosen.unwrap_or_else(|| {
+            self.fault(key, format_args!("is not {}", words.join(" or ")));
+            first
+        })
     }
 
     /// A whole number within `range`.

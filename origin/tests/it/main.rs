@@ -7,18 +7,23 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod outside;
 mod proxy;
 mod site;
 mod support;
+mod till;
 
+mod accounts;
 mod audit;
 mod away;
 mod beacon;
 mod close;
+mod compare;
 mod deadlines;
 mod decide;
 mod events;
 mod explain;
+mod flow;
 mod guard;
 mod http;
 mod ids;
@@ -26,6 +31,7 @@ mod images;
 mod items;
 mod leases;
 mod lobby;
+mod operators;
 mod phase;
 mod place;
 mod poison;
@@ -34,7 +40,9 @@ mod program;
 mod publish;
 mod races;
 mod rebuild;
+mod refunds;
 mod shares;
 mod stock_model;
 mod undecided;
 mod units;
+mod webhooks;

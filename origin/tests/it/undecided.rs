@@ -61,6 +61,28 @@ async fn an_order_whose_message_waits_is_not_given_up() {
 }
 
 #[tokio::test]
+async fn an_order_whose_message_the_queue_lost_does_not_wait_for_it() {
+    let world = World::new().await;
+    let sale = world.sale(3, 1).await;
+    let lost = world.admit(sale, 1, 1).await;
+    let queue = &world.stores.queue;
+    let receipt = queue.publish(&lost, &lost.order_id.to_string()).await;
+    let client = async_nats::connect(world.nats_url()).await.unwrap();
+    let stream = async_nats::jetstream::new(client)
+        .get_stream(format!("{}-orders", world.prefix()))
+        .await
+        .unwrap();
+    stream
+        .delete_message(receipt.unwrap().sequence)
+        .await
+        .unwrap();
+    assert_eq!(queue.oldest_waiting().await.unwrap(), None);
+    look_after_sale(&world.stores, sale, 0).await.unwrap();
+    let row = world.stores.ledger.order_of_anyone(lost.order_id).await;
+    assert_eq!(row.unwrap().unwrap().state, OrderState::Refused);
+}
+
+#[tokio::test]
 async fn an_order_that_both_redis_and_the_queue_lost_ends_when_it_is_asked_for() {
     let site = Site::new().await;
     let world = &site.world;

@@ -12,10 +12,11 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Payment};
+use super::{Event, Payment, Refund};
 
-/// Payments are forgotten this long after they expired.
-const KEPT_MS: i64 = 24 * 60 * 60 * 1_000;
+/// Payments are forgotten this long after they expired, if nothing of them is still to come. A
+/// shop that compares its books with a former day's finds them all.
+const KEPT_MS: i64 = 3 * 24 * 60 * 60 * 1_000;
 
 /// One line of the journal.
 #[derive(Serialize, Deserialize)]
@@ -25,6 +26,11 @@ pub enum Record {
     Opened(Payment),
     /// The buyer tried to pay: the payment afterwards and the event that tells the shop.
     Attempted { payment: Payment, event: Event },
+    /// A refund began or ended: the payment afterwards, and the event if it ended.
+    Refunded {
+        payment: Payment,
+        event: Option<Event>,
+    },
     /// The shop has taken the event, or the sandbox gave up on it.
     Closed { event_id: String },
 }
@@ -104,6 +110,11 @@ impl Replay {
                 self.payments.insert(payment.id.clone(), payment);
                 self.events.insert(event.id.clone(), event);
             }
+            Record::Refunded { payment, event } => {
+                self.payments.insert(payment.id.clone(), payment);
+                self.events
+                    .extend(event.map(|event| (event.id.clone(), event)));
+            }
             Record::Closed { event_id } => {
                 self.events.remove(&event_id);
             }
@@ -114,6 +125,7 @@ impl Replay {
         let events = &self.events;
         self.payments.retain(|id, payment| {
             payment.request.expires_at_ms.saturating_add(KEPT_MS) > now_ms
+                || payment.refunds.iter().any(Refund::is_pending)
                 || events.values().any(|event| event.payment_id == *id)
         });
     }
@@ -159,13 +171,14 @@ mod tests {
     use std::fs::OpenOptions;
     use std::io::Write;
 
-    use super::super::{Amount, Outcome, Payment, Request, State};
+    use super::super::{Amount, Event, Outcome, Payment, Request, State};
     use super::{Journal, KEPT_MS, Record};
 
     fn payment(id: &str, expires_at_ms: i64) -> Payment {
         Payment {
             id: id.to_owned(),
             idempotency_key: format!("key-{id}"),
+            created_at_ms: 0,
             request: Request {
                 order_id: "1".to_owned(),
                 amount: Amount {
@@ -177,6 +190,7 @@ mod tests {
             },
             state: State::Paid,
             declines: 0,
+            refunds: Vec::new(),
         }
     }
 
@@ -204,7 +218,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (mut journal, _) = Journal::open(folder.path(), 0).unwrap();
         let told = payment("pay_told", 10);
-        let event = told.event("evt_1".to_owned(), Outcome::Pay, 5);
+        let event = Event::of_attempt("evt_1".to_owned(), &told, Outcome::Pay, 5);
         journal
             .append(&Record::Attempted {
                 payment: told,

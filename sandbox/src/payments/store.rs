@@ -2,7 +2,10 @@
 //!
 //! A change is in the journal before it is in memory, so nobody is told what a restart forgets.
 
-use std::collections::HashMap;
+mod list;
+mod refunds;
+
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,6 +13,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::journal::{Journal, Record};
 use super::{Event, Outcome, Payment, Request, State};
 use crate::ids;
+
+pub use list::{Cursor, Span};
 
 /// More payments than this are refused.
 const PAYMENTS_MAX: usize = 200_000;
@@ -27,6 +32,10 @@ struct Inner {
     payments: HashMap<String, Payment>,
     by_key: HashMap<String, String>,
     by_order: HashMap<String, Vec<String>>,
+    /// When each was opened, and its id.
+    by_time: BTreeSet<Cursor>,
+    /// A refund's key: its payment and its id.
+    refunds_by_key: HashMap<String, (String, String)>,
     events: HashMap<String, Event>,
 }
 
@@ -76,6 +85,8 @@ impl Store {
             payments: HashMap::new(),
             by_key: HashMap::new(),
             by_order: HashMap::new(),
+            by_time: BTreeSet::new(),
+            refunds_by_key: HashMap::new(),
             events: replay.events,
         };
         for payment in replay.payments.into_values() {
@@ -107,9 +118,11 @@ impl Store {
         let payment = Payment {
             id: ids::fresh("pay")?,
             idempotency_key: key.to_owned(),
+            created_at_ms: now_ms,
             request,
             state: State::Open,
             declines: 0,
+            refunds: Vec::new(),
         };
         inner.journal.append(&Record::Opened(payment.clone()))?;
         inner.insert(payment.clone());
@@ -137,11 +150,12 @@ impl Store {
             .collect()
     }
 
-    /// The buyer pays or declines at `now_ms`.
+    /// The buyer pays or declines at `now_ms`; with `late` also after the payment has expired.
     pub fn attempt(
         &self,
         id: &str,
         outcome: Outcome,
+        late: bool,
         now_ms: i64,
     ) -> Result<Attempt, AttemptError> {
         let mut inner = self.lock();
@@ -153,7 +167,7 @@ impl Store {
         if payment.state == State::Paid {
             return Ok(Attempt::AlreadyPaid(payment));
         }
-        if payment.expired(now_ms) {
+        if payment.expired(now_ms) && !late {
             return Ok(Attempt::Expired(payment));
         }
         if inner.events.len() >= EVENTS_MAX || payment.declines >= DECLINES_MAX {
@@ -163,7 +177,7 @@ impl Store {
             Outcome::Pay => payment.state = State::Paid,
             Outcome::Decline => payment.declines += 1,
         }
-        let event = payment.event(ids::fresh("evt")?, outcome, now_ms);
+        let event = Event::of_attempt(ids::fresh("evt")?, &payment, outcome, now_ms);
         inner.journal.append(&Record::Attempted {
             payment: payment.clone(),
             event: event.clone(),
@@ -202,6 +216,13 @@ impl Inner {
             .entry(payment.request.order_id.clone())
             .or_default()
             .push(id.clone());
+        self.by_time
+            .insert(Cursor::new(payment.created_at_ms, id.clone()));
+        for refund in &payment.refunds {
+            let place = (id.clone(), refund.id.clone());
+            self.refunds_by_key
+                .insert(refund.idempotency_key.clone(), place);
+        }
         self.payments.insert(id, payment);
     }
 }

@@ -5,8 +5,10 @@
     reason = "a test's helpers fail like the test"
 )]
 
+mod faults;
 mod mail;
 mod payments;
 mod program;
+mod refunds;
 mod shop;
 mod webhooks;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::program::{API_KEY, Sandbox, choose, client, command, request};
+use crate::program::{Sandbox, choose, client, command, request};
 
 /// Nobody listens there.
 const NO_SHOP: &str = "http://127.0.0.1:9/webhooks/sandbox";
@@ -37,28 +37,76 @@ async fn the_same_key_opens_one_payment() {
     assert_eq!(other.status(), 409);
     assert_eq!(other.headers()["content-type"], "application/problem+json");
 
-    let get = async |path: &str| {
-        let url = format!("{}{path}", sandbox.url);
-        client()
-            .get(url)
-            .bearer_auth(API_KEY)
-            .send()
-            .await
-            .unwrap()
-            .json::<Value>()
-            .await
-            .unwrap()
-    };
+    let get = async |path: &str| sandbox.get(path).await.1;
     assert_eq!(get(&format!("/v1/payments/{id}")).await, first);
     assert_eq!(
         get("/v1/payments?order_id=7").await,
-        json!({"payments": [first]})
+        json!({"payments": [first], "next_cursor": null})
     );
     assert_eq!(
         get("/v1/payments?order_id=8").await,
-        json!({"payments": []})
+        json!({"payments": [], "next_cursor": null})
     );
     sandbox.stop().await;
+}
+
+#[tokio::test]
+async fn all_payments_are_listed_page_by_page() {
+    let data = tempfile::tempdir().unwrap();
+    let sandbox = Sandbox::start(data.path(), NO_SHOP).await;
+    let mut opened = Vec::new();
+    for order in 1..=5 {
+        let order = order.to_string();
+        let payment: Value = sandbox
+            .open(&order, &request(&order))
+            .await
+            .json()
+            .await
+            .unwrap();
+        opened.push(payment);
+    }
+    let created = |payment: &Value| payment["created_at_ms"].as_i64().unwrap();
+    // Those of one millisecond come in the order of their ids.
+    opened.sort_by_key(|payment| {
+        let id = payment["payment_id"].as_str().unwrap().to_owned();
+        (created(payment), id)
+    });
+    let (from_ms, to_ms) = (created(&opened[0]), created(&opened[4]) + 1);
+
+    let mut listed = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let path = format!("/v1/payments?from_ms={from_ms}&to_ms={to_ms}&limit=2{cursor}");
+        let (status, page) = sandbox.get(&path).await;
+        assert_eq!(status, 200, "{page}");
+        let payments = page["payments"].as_array().unwrap();
+        assert!((1..=2).contains(&payments.len()), "{page}");
+        listed.extend(payments.iter().cloned());
+        let Some(next) = page["next_cursor"].as_str() else {
+            break;
+        };
+        cursor = format!("&cursor={next}");
+        // What is opened meanwhile comes after the span.
+        sandbox.checkout(&format!("9{}", listed.len())).await;
+    }
+    assert_eq!(listed[..5], opened[..]);
+
+    let (_, later) = sandbox
+        .get(&format!("/v1/payments?from_ms={}", to_ms + 60_000))
+        .await;
+    assert_eq!(later, json!({"payments": [], "next_cursor": null}));
+    for (question, expected) in [
+        ("limit=0", 422),
+        ("limit=101", 422),
+        ("cursor=x", 422),
+        ("limit=ten", 400),
+        ("page=2", 400),
+        ("order_id=1&limit=2", 400),
+    ] {
+        let (status, problem) = sandbox.get(&format!("/v1/payments?{question}")).await;
+        assert_eq!(status, expected, "{question}: {problem}");
+        assert!(problem["type"].as_str().unwrap().starts_with("/problems/"));
+    }
 }
 
 #[tokio::test]

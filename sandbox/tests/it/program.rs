@@ -69,6 +69,44 @@ impl Sandbox {
             .unwrap()
     }
 
+    /// Asks the API.
+    pub async fn get(&self, path: &str) -> (u16, Value) {
+        let url = format!("{}{path}", self.url);
+        let answer = client().get(url).bearer_auth(API_KEY).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    /// Asks for a refund.
+    pub async fn refund(
+        &self,
+        payment_id: &str,
+        key: &str,
+        amount_minor: i64,
+    ) -> reqwest::Result<reqwest::Response> {
+        client()
+            .post(format!("{}/v1/payments/{payment_id}/refunds", self.url))
+            .bearer_auth(API_KEY)
+            .header("idempotency-key", key)
+            .json(&json!({"amount": {"amount_minor": amount_minor, "currency": "USD"}}))
+            .send()
+            .await
+    }
+
+    /// Puts faults in force.
+    pub async fn faults(&self, faults: &Value) -> (u16, Value) {
+        let url = format!("{}/faults", self.url);
+        let put = client().put(url).bearer_auth(API_KEY).json(faults);
+        let answer = put.send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    /// Opens a payment, pays it and gives its id.
+    pub async fn paid(&self, order_id: &str) -> String {
+        let checkout = self.checkout(order_id).await;
+        assert_eq!(choose(&checkout, "pay").await.status(), 303);
+        checkout.rsplit_once('/').unwrap().1.to_owned()
+    }
+
     /// Opens a payment and gives its checkout URL.
     pub async fn checkout(&self, order_id: &str) -> String {
         let opened: Value = self

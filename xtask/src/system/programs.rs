@@ -24,6 +24,7 @@ pub struct Programs {
     origin_edge: u16,
     origin_ops: u16,
     origin_webhooks: u16,
+    origin_admin: u16,
     sandbox_http: u16,
     sandbox_smtp: u16,
     origin_environment: Vec<(String, String)>,
@@ -36,6 +37,8 @@ pub struct Programs {
 pub struct Cli {
     program: PathBuf,
     folder: PathBuf,
+    /// Where the command line would keep a session.
+    configuration: PathBuf,
     environment: Vec<(String, String)>,
 }
 
@@ -56,6 +59,7 @@ impl Programs {
             origin_edge: ports::free()?,
             origin_ops: ports::free()?,
             origin_webhooks: ports::free()?,
+            origin_admin: ports::free()?,
             sandbox_http: ports::free()?,
             sandbox_smtp: ports::free()?,
             origin_environment: Vec::new(),
@@ -72,6 +76,7 @@ impl Programs {
             edge_url: self.site_url(),
             ops_url: url(self.origin_ops),
             webhooks_url: url(self.origin_webhooks),
+            admin_url: url(self.origin_admin),
             sandbox_url: url(self.sandbox_http),
             mysql_url: stores.mysql_database_url(),
             redis_url: stores.redis_url(),
@@ -87,6 +92,7 @@ impl Programs {
         Cli {
             program: self.binaries.join("doorbuster"),
             folder: workspace::top(),
+            configuration: self.data.join("configuration"),
             environment: self.origin_environment.clone(),
         }
     }
@@ -186,6 +192,7 @@ impl Programs {
             ("EDGE_LISTEN", listen(self.origin_edge)),
             ("WEBHOOKS_LISTEN", listen(self.origin_webhooks)),
             ("OPS_LISTEN", listen(self.origin_ops)),
+            ("ADMIN_LISTEN", listen(self.origin_admin)),
             ("POPS", known_to_origin(&self.pops)),
             ("SESSION_KEY", secrets.session_key.clone()),
             ("PUBLIC_URL", self.site_url()),
@@ -197,6 +204,8 @@ impl Programs {
                 "PAYMENTS_WEBHOOK_SECRET",
                 secrets.payments_webhook_secret.clone(),
             ),
+            ("TEXTS_URL", url(self.sandbox_http)),
+            ("TEXTS_API_KEY", secrets.payments_api_key.clone()),
         ];
         settings
             .map(|(key, value)| (format!("DOORBUSTER_{key}"), value))
@@ -241,6 +250,8 @@ impl Cli {
             .env_clear()
             .envs(programs::plain_environment())
             .envs(self.environment.iter().map(|(key, value)| (key, value)))
+            // Whoever is signed in elsewhere on this machine is not meant.
+            .env("XDG_CONFIG_HOME", &self.configuration)
             .current_dir(&self.folder)
             .stdin(Stdio::null())
             .output()

@@ -18,7 +18,10 @@ use crate::{
 
 /// How long a request waits for the instances of a replaced app to go.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
-const DRAIN_PAUSE: Duration = Duration::from_millis(5);
+/// How long a request waits for an instance when all are busy: a crowd that comes at once is served by
+/// those that the first of it have left.
+const BUSY_MAX: Duration = Duration::from_millis(250);
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Why there is no answer.
 pub(super) enum Failure {
@@ -28,8 +31,8 @@ pub(super) enum Failure {
     Failed(wasmtime::Error),
 }
 
-/// The answer of an instance. Right after a reload the instances of the replaced app may take all places;
-/// they go as soon as they are done, so the request waits for one instead of being shed.
+/// The answer of an instance. Where all are busy the request waits a moment for one; right after a
+/// reload longer, as the instances of the replaced app take places until they are done.
 pub(super) async fn attempt(
     sites: &Sites,
     handler: &ProxyHandler<Factory>,
@@ -44,20 +47,25 @@ pub(super) async fn attempt(
             Err(error) => error.downcast::<InstantiationError<Ticket>>(),
         };
         let error = error.map_err(Failure::Failed)?;
-        if error.error.is::<InstanceLimitError>() {
-            return Err(Failure::Shed(Shed::ComponentInstances));
-        }
-        if !error.error.is::<PoolConcurrencyLimitError>() {
+        let shed = if error.error.is::<InstanceLimitError>() {
+            Shed::ComponentInstances
+        } else if error.error.is::<PoolConcurrencyLimitError>() {
+            Shed::Instances
+        } else {
             return Err(Failure::Failed(error.into()));
-        }
-        let waiting_since = *since.get_or_insert_with(Instant::now);
+        };
+        let waited = since.get_or_insert_with(Instant::now).elapsed();
         // The last old instance may have gone since there was no place: then there is one now.
         let is_draining = sites.is_draining();
-        if !(is_draining || was_draining) || waiting_since.elapsed() >= DRAIN_MAX {
-            return Err(Failure::Shed(Shed::Instances));
+        let wait = match shed {
+            Shed::Instances if is_draining || was_draining => DRAIN_MAX,
+            _ => BUSY_MAX,
+        };
+        if waited >= wait {
+            return Err(Failure::Shed(shed));
         }
         was_draining = is_draining;
-        tokio::time::sleep(DRAIN_PAUSE).await;
+        tokio::time::sleep(PAUSE).await;
         ticket = error.request_data;
         request = error
             .request

@@ -83,6 +83,28 @@ fn a_memory_bomb_or_a_trap_ends_only_its_instance() {
 }
 
 #[test]
+fn a_crowd_that_comes_at_once_waits_a_moment_for_an_instance() {
+    let limit = [
+        "--max-concurrency-per-instance",
+        "1",
+        "--max-instances",
+        "2",
+    ];
+    let app = App::new("", "").arguments(&limit);
+    let host = app.start();
+    assert_eq!(host.tell("sleep?1"), "slept");
+    let together = std::sync::Barrier::new(6);
+    thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                together.wait();
+                assert_eq!(host.tell("sleep?1"), "slept");
+            });
+        }
+    });
+}
+
+#[test]
 fn requests_above_the_limit_are_shed() {
     for limit in [
         ["--max-requests", "1", "--max-instances", "8"],
