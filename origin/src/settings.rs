@@ -6,10 +6,12 @@
 mod admin;
 mod payments;
 mod reader;
+mod stripe;
 
 pub use admin::{AdminKey, AdminSettings};
 pub use payments::{PaymentSettings, RefundSettings, SandboxSettings};
 pub use reader::{Faults, Reader};
+pub use stripe::StripeSettings;
 
 use crate::sales::{Rounds, Source};
 use kernel::keys::PopKeys;

@@ -40,6 +40,9 @@ const KEYS: &[&str] = &[
     "STREAM_BYTES_MAX",
     "STREAM_PREFIX",
     "STREAM_REPLICAS",
+    "STRIPE_SECRET_KEY",
+    "STRIPE_URL",
+    "STRIPE_WEBHOOK_SECRET",
     "WEBHOOKS_LISTEN",
 ];
 
