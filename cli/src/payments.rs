@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use kernel::ids::RefundId;
 use kernel::time::UnixMillis;
 use origin::ledger::{RefundRow, RefundState};
-use origin::payments::{Compared, Provider, Span, compare_payments};
+use origin::payments::{Compared, Provider, Span, compare_payments, refund_view};
 use origin::settings::{PaymentSettings, Reader};
 use serde_json::json;
 use std::process::ExitCode;
@@ -62,7 +62,7 @@ pub(crate) async fn run(command: Command, stores: &Stores) -> anyhow::Result<Exi
             let ledger = stores.ledger().await?;
             let refunds = ledger.refunds(failed, before, LIST_MAX).await?;
             if json {
-                let views: Vec<_> = refunds.iter().map(view).collect();
+                let views: Vec<_> = refunds.iter().map(refund_view).collect();
                 println!("{}", json!({ "refunds": views }));
             } else {
                 refunds.iter().for_each(print_line);
@@ -129,28 +129,6 @@ fn print_compared(compared: &Compared) {
         many => format!("{many} DIFFERENCES"),
     };
     println!("{verdict}: {there} payments at the provider, {here} paid here.");
-}
-
-/// A refund as JSON.
-pub(crate) fn view(refund: &RefundRow) -> serde_json::Value {
-    json!({
-        "refund_id": refund.key.refund,
-        "try_number": refund.key.try_number,
-        "payment_id": refund.payment,
-        "order_id": refund.order,
-        "provider": refund.provider,
-        "payment_ref": refund.payment_ref,
-        "refund_ref": refund.refund_ref,
-        "amount": refund.amount,
-        "reason": refund.reason,
-        "state": refund.state,
-        "attempts": refund.attempts,
-        "actor": refund.actor,
-        "last_error": refund.last_error,
-        "created_at_ms": refund.created_at,
-        "due_at_ms": refund.due_at,
-        "done_at_ms": refund.done_at,
-    })
 }
 
 fn print_line(refund: &RefundRow) {

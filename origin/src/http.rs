@@ -9,6 +9,7 @@ mod body;
 mod outage;
 mod serve;
 
+mod flow;
 mod pop;
 mod session;
 mod trace;
@@ -29,6 +30,7 @@ pub use admin::{Answered, Local, admin_routes};
 pub use serve::{bind, serve};
 
 use crate::accounts::Accounts;
+use crate::flow::Flow;
 use crate::orders::{Prices, Watch};
 use crate::payments::Provider;
 use crate::pops::Pops;
@@ -54,6 +56,7 @@ pub struct Origin {
     snapshots: Snapshots,
     refunds: RefundSettings,
     public_url: String,
+    flow: Arc<Flow>,
     in_flight: Semaphore,
 }
 
@@ -79,6 +82,7 @@ impl Origin {
             snapshots: Snapshots::default(),
             refunds,
             public_url: http.public_url,
+            flow: Arc::default(),
             in_flight: Semaphore::new(IN_FLIGHT_MAX),
         })
     }
@@ -93,6 +97,11 @@ impl Origin {
     /// Makes the PoPs known to all origins and to the draws, before any is heard.
     pub async fn register_pops(&self) -> Result<(), crate::ledger::LedgerError> {
         self.pops.register(&self.stores.ledger).await
+    }
+
+    /// The rules for requests of the edge listener.
+    pub fn flow(&self) -> &Arc<Flow> {
+        &self.flow
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod accept;
 mod accounts;
+mod addresses;
 mod audit;
 mod changes;
 mod checkouts;
@@ -25,6 +26,7 @@ mod order_events;
 mod orders;
 mod outbox;
 mod payments;
+mod personal;
 mod pool;
 mod pops;
 mod rebuild;
@@ -32,12 +34,14 @@ mod refund_order;
 mod refunds;
 mod refuse;
 mod rows;
+mod rules;
 mod sales;
 mod settle;
 mod waiting;
 mod workers;
 
 pub use accounts::Account;
+pub use addresses::AddressAdded;
 pub use audit::{Backlog, SaleBooks, SaleCounts, Watcher};
 pub use changes::{Direction, Ended, StockChange};
 pub use checkouts::StaleCheckout;
@@ -53,9 +57,10 @@ pub use lock::Lock;
 pub use operator_log::{Actor, LogFilter, LogLine};
 pub use operators::{BadRole, OperatorChange, OperatorChanged, OperatorRow, Role};
 pub use order_events::OrderEvent;
-pub use orders::OrderRow;
+pub use orders::{EntryRow, OrderRow};
 pub use outbox::{Freed, Release};
 pub use payments::{PaymentRow, StartPayment};
+pub use personal::Erased;
 pub use pool::CONNECTIONS_MAX;
 pub use pops::{Heard, PopRow, Rotated};
 pub use rebuild::{Count, CountedOrder, Watched, stock_state};
@@ -65,6 +70,7 @@ pub use refunds::{
     RefundRow, RefundState,
 };
 pub use refuse::Refused;
+pub use rules::{OriginBeat, OriginRow, RuleSetRow, RulesNow};
 pub use sales::{NewSale, SaleRow};
 pub use settle::{Settled, Settlement};
 

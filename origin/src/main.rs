@@ -6,6 +6,7 @@
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use origin::accounts::Accounts;
+use origin::flow::Member;
 use origin::http::{Origin, admin_routes, bind, edge_routes, ops_routes, serve, webhook_routes};
 use origin::operators::{Desk, Door};
 use origin::payments::Provider;
@@ -111,6 +112,10 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         let accounts = Accounts::new(&accounts, ledger, &stores.stock, ids)?;
         let origin = Origin::new(stores.clone(), accounts, provider.clone(), http, refunds);
         origin.register_pops().await?;
+        let address = edge.local_addr()?.to_string();
+        let flow = origin.flow().clone();
+        let member = Member::join(flow, stores.ledger.clone(), address).await?;
+        listeners.spawn(member.follow(stopping()));
         listeners.spawn(serve(edge, edge_routes(origin.clone()), stopping()));
         listeners.spawn(serve(webhooks, webhook_routes(origin.clone()), stopping()));
         serving = Some(origin);

@@ -10,6 +10,7 @@ mod provider;
 mod refunds;
 mod sandbox;
 mod stripe;
+mod view;
 
 pub use checkouts::{CloseError, close_checkouts, close_stale};
 pub use compare::{
@@ -21,6 +22,7 @@ pub use provider::{
 };
 pub(crate) use refunds::tell as tell_refund;
 pub use refunds::{refund_order, work_off_refunds};
+pub use view::refund_view;
 
 use crate::ids::IdError;
 use crate::ledger::{LedgerError, OrderRow, StartPayment};

@@ -41,6 +41,19 @@ pub struct OrderRow {
     pub refunded: Option<Money>,
 }
 
+/// Units that moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryRow {
+    /// From where: `available`, `reserved` and so on.
+    pub source: String,
+    /// To where.
+    pub target: String,
+    /// How many.
+    pub units: u32,
+    /// When.
+    pub created_at: UnixMillis,
+}
+
 struct RawOrder {
     id: u64,
     sale_id: u64,
@@ -146,6 +159,24 @@ impl Ledger {
             .await?
             .map(OrderRow::try_from)
             .transpose()
+    }
+
+    /// How units moved by an order, in that order.
+    pub async fn entries(&self, order: &OrderRow) -> Result<Vec<EntryRow>> {
+        let rows = sqlx::query!(
+            "SELECT source, target, units, created_at_ms FROM stock_entries
+             WHERE sale_id = ? AND order_id = ? ORDER BY id LIMIT 100",
+            order.sale.0,
+            order.id.0
+        );
+        let rows = rows.fetch_all(&mut *self.connection().await?).await?;
+        let entries = rows.into_iter().map(|row| EntryRow {
+            source: row.source,
+            target: row.target,
+            units: row.units,
+            created_at: UnixMillis(row.created_at_ms),
+        });
+        Ok(entries.collect())
     }
 
     /// Orders of this account below the id `before`, the newest first.

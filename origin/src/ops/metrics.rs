@@ -4,11 +4,13 @@
 
 mod audit;
 mod edge;
+mod flow;
 mod guard;
 mod payments;
 
 pub use audit::AuditGauges;
 pub use edge::EdgeMetrics;
+pub use flow::{FlowMeters, FlowMetrics};
 pub use guard::GuardMetrics;
 pub use payments::PaymentMetrics;
 
@@ -40,6 +42,8 @@ pub struct Metrics {
     pub edge: EdgeMetrics,
     /// Refunds and the comparison with the provider.
     pub payments: PaymentMetrics,
+    /// What the rules of flow control tell.
+    pub flow: FlowMetrics,
     orders_decided: IntCounterVec,
 }
 
@@ -91,6 +95,7 @@ impl Metrics {
             guard: GuardMetrics::register(&registry),
             edge: EdgeMetrics::register(&registry),
             payments: PaymentMetrics::register(&registry),
+            flow: FlowMetrics::register(&registry),
             registry,
         }
     }

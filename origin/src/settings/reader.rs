@@ -43,6 +43,8 @@ const KEYS: &[&str] = &[
     "STRIPE_SECRET_KEY",
     "STRIPE_URL",
     "STRIPE_WEBHOOK_SECRET",
+    "TEXTS_API_KEY",
+    "TEXTS_URL",
     "WEBHOOKS_LISTEN",
 ];
 

@@ -7,11 +7,13 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod outside;
 mod proxy;
 mod site;
 mod support;
 mod till;
 
+mod accounts;
 mod audit;
 mod away;
 mod beacon;
@@ -21,11 +23,13 @@ mod deadlines;
 mod decide;
 mod events;
 mod explain;
+mod flow;
 mod guard;
 mod http;
 mod ids;
 mod leases;
 mod lobby;
+mod operators;
 mod phase;
 mod place;
 mod poison;

@@ -37,6 +37,8 @@ pub struct Programs {
 pub struct Cli {
     program: PathBuf,
     folder: PathBuf,
+    /// Where the command line would keep a session.
+    configuration: PathBuf,
     environment: Vec<(String, String)>,
 }
 
@@ -90,6 +92,7 @@ impl Programs {
         Cli {
             program: self.binaries.join("doorbuster"),
             folder: workspace::top(),
+            configuration: self.data.join("configuration"),
             environment: self.origin_environment.clone(),
         }
     }
@@ -201,6 +204,8 @@ impl Programs {
                 "PAYMENTS_WEBHOOK_SECRET",
                 secrets.payments_webhook_secret.clone(),
             ),
+            ("TEXTS_URL", url(self.sandbox_http)),
+            ("TEXTS_API_KEY", secrets.payments_api_key.clone()),
         ];
         settings
             .map(|(key, value)| (format!("DOORBUSTER_{key}"), value))
@@ -245,6 +250,8 @@ impl Cli {
             .env_clear()
             .envs(programs::plain_environment())
             .envs(self.environment.iter().map(|(key, value)| (key, value)))
+            // Whoever is signed in elsewhere on this machine is not meant.
+            .env("XDG_CONFIG_HOME", &self.configuration)
             .current_dir(&self.folder)
             .stdin(Stdio::null())
             .output()

@@ -313,6 +313,25 @@ pub const CASES: &[Case] = &[
         &[("items", "PRIMARY")],
         4,
     ),
+    // Flow control: there are 2,000 sets of rules; 3 origins of 500 live.
+    known(
+        "SELECT CAST(COALESCE((SELECT MAX(version) FROM rule_sets), 0)",
+        &["5000"],
+        &[("origins", "origins_last_seen")],
+        8,
+    ),
+    known(
+        "FROM rule_sets WHERE version <= ? ORDER BY version DESC LIMIT ?",
+        &["1000", "10"],
+        &[("rule_sets", "PRIMARY")],
+        11,
+    ),
+    known(
+        "UPDATE origins SET applied_version = ?, refused_version = ?,",
+        &["7", "NULL", "'origin-7'"],
+        &[("origins", "PRIMARY")],
+        2,
+    ),
     // Accounts.
     known(
         "FROM accounts WHERE contact = ?",
@@ -321,9 +340,21 @@ pub const CASES: &[Case] = &[
         2,
     ),
     known(
-        "FROM accounts WHERE id = ?",
+        "password_hash, language FROM accounts WHERE id = ?",
         &["7"],
         &[("accounts", "PRIMARY")],
         2,
+    ),
+    known(
+        "FROM addresses JOIN accounts",
+        &["7"],
+        &[("addresses", "addresses_account"), ("accounts", "PRIMARY")],
+        8,
+    ),
+    known(
+        "SELECT payments.order_id, payments.ship_to FROM orders JOIN payments",
+        &["1000", "21"],
+        &[("orders", "orders_account"), ("payments", "payments_order")],
+        60,
     ),
 ];

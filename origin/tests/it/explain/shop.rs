@@ -94,6 +94,15 @@ pub async fn fill(world: &World) {
         format!("({lease}, {sale}, 'pop-1', 'g', {slot}, {LEASE_SLOTS}, {ends}, 1)")
     });
     insert(world, columns, leases).await;
+    let sets = (1..=2_000).map(|version| format!("({version}, 'ada', 'a flood', '{{}}', 1)"));
+    let columns = "rule_sets (version, author, why, rules, created_at_ms)";
+    insert(world, columns, sets).await;
+    let origins = (0..500).map(|n| {
+        let seen = if n < 3 { now + 600_000 } else { 1 };
+        format!("('origin-{n}', '127.0.0.1:{n}', 7, {seen})")
+    });
+    let columns = "origins (id, address, applied_version, last_seen_ms)";
+    insert(world, columns, origins).await;
     let accounts = orders().map(|(n, _, sale)| format!("({sale}, {}, 1)", n % 5_000));
     insert(
         world,
@@ -133,8 +142,11 @@ pub async fn fill(world: &World) {
     let accounts = (0..5_000).map(|n| format!("({n}, 'shopper-{n}@shop.test', 'Ada', '', 1)"));
     let columns = "accounts (id, contact, name, password_hash, created_at_ms)";
     insert(world, columns, accounts).await;
+    let addresses = (0..10_000).map(|n| format!("({n}, {}, '{{}}', 1)", n % 5_000));
+    let columns = "addresses (id, account_id, address, created_at_ms)";
+    insert(world, columns, addresses).await;
     fill_lobbies(world).await;
-    let tables = "lobbies, draw_pops, pop_waiting, pops, sales, orders, leases, sale_accounts, stock_entries, payments, payment_events, refunds, \
+    let tables = "addresses, lobbies, draw_pops, pop_waiting, pops, sales, orders, leases, sale_accounts, stock_entries, payments, payment_events, refunds, \
                   release_outbox, stock_changes, accounts";
     world.sql(format!("ANALYZE TABLE {tables}")).await;
 }
