@@ -146,6 +146,10 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         ));
     }
     if let (true, Some(provider)) = (roles.contains(&Role::Outboxes), provider) {
+        workers.spawn(origin::payments::close_checkouts(
+            stores.clone(),
+            provider.clone(),
+        ));
         workers.spawn(origin::payments::work_off_refunds(stores.clone(), provider));
         workers.spawn(origin::orders::release(stores.clone()));
         workers.spawn(origin::sales::look_after_changes(stores.clone()));

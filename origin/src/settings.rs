@@ -6,11 +6,13 @@
 mod admin;
 mod payments;
 mod reader;
+mod stripe;
 mod texts;
 
 pub use admin::{AdminKey, AdminSettings};
 pub use payments::{PaymentSettings, RefundSettings, SandboxSettings};
 pub use reader::{Faults, Reader};
+pub use stripe::StripeSettings;
 pub use texts::TextSettings;
 
 use crate::sales::{Rounds, Source};

@@ -41,6 +41,7 @@ mod rebuild;
 mod refunds;
 mod shares;
 mod stock_model;
+mod stripe;
 mod undecided;
 mod units;
 mod webhooks;

@@ -83,6 +83,13 @@ pub const CASES: &[Case] = &[
         &[("payments", "payments_order")],
         2,
     ),
+    // All are paid: none is to be closed.
+    sorted(known(
+        "FROM payments p JOIN orders o ON o.id = p.order_id",
+        &["'sandbox'", "100"],
+        &[("o", "PRIMARY"), ("p", "payments_unclosed")],
+        4,
+    )),
     // Refunds: 2,000, of which 20 are due.
     known(
         "SELECT id FROM refunds WHERE automatic = ?",
