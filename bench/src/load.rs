@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 /// An answer is smaller than this, or not one of ours.
 const ANSWER_BYTES_MAX: usize = 64 * 1_024;
 /// An answer that takes longer is none.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What to send, and what may come back.
 pub struct Plan<'a> {
@@ -78,7 +78,7 @@ pub async fn send(address: SocketAddr, plan: &Plan<'_>) -> anyhow::Result<Load> 
     })
 }
 
-async fn connect(address: SocketAddr) -> anyhow::Result<TcpStream> {
+pub async fn connect(address: SocketAddr) -> anyhow::Result<TcpStream> {
     let stream = TcpStream::connect(address)
         .await
         .with_context(|| format!("cannot connect to {address}"))?;
@@ -125,7 +125,7 @@ async fn send_share(
 }
 
 /// Reads one answer into `buffer` and gives its status.
-async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<u16> {
+pub async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<u16> {
     buffer.clear();
     loop {
         if let Some(answer) = head(buffer)?

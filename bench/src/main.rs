@@ -18,6 +18,7 @@ mod requests;
 mod script;
 
 mod deciding;
+mod overload;
 mod single;
 
 mod algorithms;
@@ -44,6 +45,8 @@ enum Command {
     Migrate,
     /// Place orders through the origin's edge listener.
     Place(placing::Arguments),
+    /// Send shoppers who come back when they are told to, under some rules of flow control.
+    Overload(overload::Arguments),
     /// Run the script that places by redis-benchmark.
     Script(script::Arguments),
     /// Decide all that waits in the queue.
@@ -104,6 +107,9 @@ async fn measure(command: Command) -> anyhow::Result<Vec<measurement::Measuremen
             Ok(Vec::new())
         }
         Command::Place(arguments) => placing::measure(&World::connect().await?, &arguments).await,
+        Command::Overload(arguments) => {
+            overload::measure(&World::connect().await?, &arguments).await
+        }
         Command::Script(arguments) => script::measure(&World::connect().await?, &arguments).await,
         Command::Decide { orders, processes } => {
             deciding::measure(&World::connect().await?, orders, &processes).await

@@ -76,8 +76,9 @@ impl World {
             payment_seconds: 3_600,
             with_beacon: false,
         };
-        let sale = create(ledger, ids, draft).await?;
-        publish(ledger, &self.stores.stock, None, sale).await?;
+        let actor = origin::ledger::Actor("shell:bench".to_owned());
+        let sale = create(ledger, ids, &actor, draft).await?;
+        publish(ledger, &self.stores.stock, &actor, None, sale).await?;
         Ok(sale)
     }
 

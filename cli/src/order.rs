@@ -1,14 +1,20 @@
 //! `doorbuster order`.
 
-use crate::{Stores, when};
-use anyhow::Context;
+mod refund;
+
+pub(crate) use refund::run as refund;
+
+use crate::desk::{Desk, text};
+use crate::when;
 use clap::Subcommand;
 use kernel::ids::OrderId;
-use serde_json::json;
+use kernel::money::Money;
+use kernel::time::UnixMillis;
+use serde_json::Value;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Show an order.
+    /// Show an order as MySQL has it.
     Show {
         /// The order.
         id: OrderId,
@@ -16,40 +22,39 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Give the money of a paid order back, all of it or a part.
+    Refund(refund::Arguments),
 }
 
-pub(crate) async fn run(command: Command, stores: &Stores) -> anyhow::Result<()> {
-    let Command::Show { id, json } = command;
-    let order = stores.ledger().await?.order_of_anyone(id).await?;
-    let order = order.with_context(|| format!("MySQL has no order {id}"))?;
+pub(crate) async fn show(id: OrderId, json: bool, desk: &Desk) -> anyhow::Result<()> {
+    let order = desk.get(&format!("orders/{id}")).await?;
     if json {
-        let view = json!({
-            "order_id": order.id,
-            "sale_id": order.sale,
-            "account_id": order.account,
-            "quantity": order.quantity,
-            "amount": order.amount,
-            "state": order.state,
-            "reason": order.reason,
-            "created_at_ms": order.created_at,
-            "expires_at_ms": order.expires_at,
-            "payment": order.payment,
-            "version": order.version,
-        });
-        println!("{view}");
-        return Ok(());
+        println!("{order}");
+    } else {
+        print(&order)?;
     }
-    println!("order      {}", order.id);
-    println!("sale       {}", order.sale);
-    println!("account    {}", order.account);
-    println!("state      {}", order.state.as_str());
-    if let Some(reason) = order.reason {
-        println!("reason     {}", reason.as_str());
+    Ok(())
+}
+
+fn print(order: &Value) -> anyhow::Result<()> {
+    println!("order      {}", text(order, "order_id"));
+    println!("sale       {}", text(order, "sale_id"));
+    println!("account    {}", text(order, "account_id"));
+    println!("state      {}", text(order, "state"));
+    if !order["reason"].is_null() {
+        println!("reason     {}", text(order, "reason"));
     }
-    println!("units      {}, {}", order.quantity, order.amount);
-    println!("created    {}", when::show(order.created_at));
-    if let Some(expires_at) = order.expires_at {
-        println!("expires    {}", when::show(expires_at));
+    let amount: Money = serde_json::from_value(order["amount"].clone())?;
+    println!("units      {}, {amount}", text(order, "quantity"));
+    for (word, name) in [("created", "created_at_ms"), ("expires", "expires_at_ms")] {
+        if let Some(at) = order[name].as_i64() {
+            println!("{word:<10} {}", when::show(UnixMillis(at)));
+        }
+    }
+    for refund in order["refunds"].as_array().into_iter().flatten() {
+        let amount: Money = serde_json::from_value(refund["amount"].clone())?;
+        let (id, state) = (text(refund, "refund_id"), text(refund, "state"));
+        println!("refund     {id}, {amount}, {state}");
     }
     Ok(())
 }

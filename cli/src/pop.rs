@@ -2,11 +2,11 @@
 //!
 //! Invariant: each command holds two seconds after it at the latest, at every origin and edge.
 
-use crate::{Stores, when};
+use crate::desk::{Desk, segment, text};
+use crate::when;
 use clap::Subcommand;
 use kernel::time::UnixMillis;
-use origin::ledger::{PopRow, Rotated};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -33,75 +33,47 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) async fn run(command: Command, stores: &Stores) -> anyhow::Result<()> {
-    let ledger = stores.ledger().await?;
+pub(crate) async fn run(command: Command, desk: &Desk) -> anyhow::Result<()> {
+    let change = async |id: &str, word: &str| {
+        let path = format!("pops/{}/{word}", segment(id));
+        desk.post(&path, None).await
+    };
     match command {
         Command::List { json } => {
-            let pops = ledger.pops().await?;
+            let list = desk.get("pops").await?;
+            let pops = list["pops"].as_array().cloned().unwrap_or_default();
             if json {
-                println!("{}", Value::Array(pops.iter().map(view).collect()));
+                println!("{}", Value::Array(pops));
             } else {
                 pops.iter().for_each(print);
             }
         }
-        Command::Rotate { id } => match ledger.rotate_pop(&id).await? {
-            Rotated::To(version) => println!("{id} signs with key version {version} now"),
-            Rotated::TooSoon(left_ms) => anyhow::bail!(
-                "the key of {id} was rotated a moment ago, and tokens of the former still count: \
-                 again in {} s",
-                left_ms / 1_000 + 1
-            ),
-            Rotated::Unknown => return unknown(&id),
-        },
+        Command::Rotate { id } => {
+            let version = text(&change(&id, "rotate").await?, "key_version");
+            println!("{id} signs with key version {version} now");
+        }
         Command::Revoke { id } => {
-            if !ledger.revoke_pop(&id).await? {
-                return unknown(&id);
-            }
+            change(&id, "revoke").await?;
             println!("{id} is revoked");
         }
         Command::Restore { id } => {
-            if !ledger.restore_pop(&id).await? {
-                return unknown(&id);
-            }
+            change(&id, "restore").await?;
             println!("{id} may come in again");
         }
     }
     Ok(())
 }
 
-fn unknown(id: &str) -> anyhow::Result<()> {
-    anyhow::bail!("there is no PoP {id}: an origin makes those of its DOORBUSTER_POPS known")
-}
-
-fn state(pop: &PopRow) -> &'static str {
-    match (pop.revoked, pop.live) {
-        (true, _) => "revoked",
-        (false, true) => "live",
-        (false, false) => "silent",
-    }
-}
-
-fn view(pop: &PopRow) -> Value {
-    json!({
-        "id": pop.id,
-        "state": state(pop),
-        "key_version": pop.versions.current,
-        "oldest_key_version": pop.versions.oldest,
-        "url": pop.url,
-        "heard_at_ms": pop.heard_at,
-    })
-}
-
-fn print(pop: &PopRow) {
-    let heard = match pop.heard_at {
-        UnixMillis(0) => "never".to_owned(),
-        time => when::show(time),
+fn print(pop: &Value) {
+    let heard = match pop["heard_at_ms"].as_i64() {
+        None | Some(0) => "never".to_owned(),
+        Some(at) => when::show(UnixMillis(at)),
     };
-    let url = pop.url.as_deref().unwrap_or("no address");
-    let PopRow { id, versions, .. } = pop;
-    let word = state(pop);
-    println!(
-        "{id}  {word:<7}  key {}  heard {heard}  {url}",
-        versions.current
+    let url = pop["url"].as_str().unwrap_or("no address");
+    let (id, state, key) = (
+        text(pop, "id"),
+        text(pop, "state"),
+        text(pop, "key_version"),
     );
+    println!("{id}  {state:<7}  key {key}  heard {heard}  {url}");
 }

@@ -3,17 +3,18 @@
 mod running;
 mod show;
 
-use crate::{Stores, when};
-use anyhow::Context;
+use crate::desk::{Desk, text};
+use crate::when;
 use clap::{Args, Subcommand};
 use kernel::ids::{ItemId, SaleId};
 use kernel::money::{Currency, Money};
 use kernel::time::UnixMillis;
-use origin::ledger::Direction;
-use origin::sales::{Change as PhaseChange, Published, SaleDraft, change_terms, create, publish};
-use running::{Change, hold, move_units, recount, terms};
-use serde_json::Value;
-use show::{print_sale, state, view, with_redis};
+use running::{Change, hold, move_units, terms, told_count};
+use serde_json::{Value, json};
+use show::print_sale;
+
+/// Sales on a list at most.
+const LIST_MAX: u32 = 1_000;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -119,57 +120,51 @@ pub(crate) struct Create {
     beacon: bool,
 }
 
-pub(crate) async fn run(command: Command, stores: &Stores) -> anyhow::Result<()> {
-    let ledger = stores.ledger().await?;
+pub(crate) async fn run(command: Command, desk: &Desk) -> anyhow::Result<()> {
     match command {
         Command::Create(arguments) => {
-            let ids = stores.ids(&ledger).await?;
-            println!("{}", create(&ledger, &ids, draft(arguments)).await?);
+            let sale = desk.post("sales", Some(&draft(arguments))).await?;
+            println!("{}", text(&sale, "id"));
         }
         Command::Publish { id } => {
-            let stock = stores.stock().await?;
-            match publish(&ledger, &stock, stores.rounds, id).await? {
-                Published::Now => println!("sale {id} is public"),
-                Published::Before => recount(stores, &ledger, id).await?,
+            let sale = desk.post(&format!("sales/{id}/publish"), None).await?;
+            if sale["rebuilt"].is_null() {
+                println!("sale {id} is public");
+            } else {
+                told_count(id, &sale);
             }
         }
-        Command::Rebuild { id } => recount(stores, &ledger, id).await?,
+        Command::Rebuild { id } => {
+            let sale = desk.post(&format!("sales/{id}/rebuild"), None).await?;
+            told_count(id, &sale);
+        }
         Command::Change(arguments) => {
-            let (terms, now) = (terms(&arguments), origin::now());
-            change_terms(&ledger, stores.rounds, arguments.id, terms, now).await?;
+            let (path, terms) = (format!("sales/{}", arguments.id), terms(&arguments));
+            desk.send("PATCH", &path, Some(&terms)).await?;
             println!("sale {} is changed", arguments.id);
         }
-        Command::AddUnits { id, units } => {
-            move_units(stores, &ledger, id, Direction::Add, units).await?;
-        }
-        Command::WithdrawUnits { id, units } => {
-            move_units(stores, &ledger, id, Direction::Withdraw, units).await?;
-        }
-        Command::Pause { id } => hold(stores, &ledger, id, PhaseChange::Pause, "paused").await?,
-        Command::Resume { id } => {
-            hold(stores, &ledger, id, PhaseChange::Resume, "going on").await?;
-        }
-        Command::Close { id } => hold(stores, &ledger, id, PhaseChange::Close, "closed").await?,
+        Command::AddUnits { id, units } => move_units(desk, id, "add", units).await?,
+        Command::WithdrawUnits { id, units } => move_units(desk, id, "withdraw", units).await?,
+        Command::Pause { id } => hold(desk, id, "pause", "paused").await?,
+        Command::Resume { id } => hold(desk, id, "resume", "going on").await?,
+        Command::Close { id } => hold(desk, id, "close", "closed").await?,
         Command::Show { id, json } => {
-            let row = ledger
-                .sale(id)
-                .await?
-                .with_context(|| format!("there is no sale {id}"))?;
-            let level = stores.stock().await?.levels(&[id]).await?.pop().flatten();
-            let in_redis = level.map(|level| level.available);
+            let sale = desk.get(&format!("sales/{id}")).await?;
             if json {
-                println!("{}", with_redis(view(&row), in_redis));
+                println!("{sale}");
             } else {
-                print_sale(&row, in_redis);
+                print_sale(&sale)?;
             }
         }
         Command::List { json } => {
-            let rows = ledger.sales().await?;
+            let list = desk.get(&format!("sales?limit={LIST_MAX}")).await?;
+            let sales = list["sales"].as_array().cloned().unwrap_or_default();
             if json {
-                println!("{}", Value::Array(rows.iter().map(view).collect()));
+                println!("{}", Value::Array(sales));
             } else {
-                for row in &rows {
-                    println!("{}  {:<9}  {}", row.sale.id, state(row), row.sale.slug);
+                for sale in &sales {
+                    let (id, slug) = (text(sale, "id"), text(sale, "slug"));
+                    println!("{id}  {:<9}  {slug}", text(sale, "state"));
                 }
             }
         }
@@ -177,21 +172,22 @@ pub(crate) async fn run(command: Command, stores: &Stores) -> anyhow::Result<()>
     Ok(())
 }
 
-fn draft(arguments: Create) -> SaleDraft {
-    SaleDraft {
-        item: arguments.item,
-        slug: arguments.slug,
-        price: Money {
-            amount_minor: arguments.price,
-            currency: arguments.currency,
-        },
-        units: arguments.units,
-        limit_per_account: arguments.limit,
-        opens_at: arguments.opens,
-        closes_at: arguments.closes,
-        quota: arguments.quota,
-        rate_per_second: arguments.rate,
-        payment_seconds: arguments.payment_seconds,
-        with_beacon: arguments.beacon,
-    }
+fn draft(arguments: Create) -> Value {
+    let price = Money {
+        amount_minor: arguments.price,
+        currency: arguments.currency,
+    };
+    json!({
+        "item_id": arguments.item,
+        "slug": arguments.slug,
+        "price": price,
+        "units": arguments.units,
+        "limit_per_account": arguments.limit,
+        "opens_at_ms": arguments.opens,
+        "closes_at_ms": arguments.closes,
+        "quota": arguments.quota,
+        "rate_per_second": arguments.rate,
+        "payment_seconds": arguments.payment_seconds,
+        "with_beacon": arguments.beacon,
+    })
 }

@@ -94,6 +94,10 @@ id!(
     PaymentId
 );
 id!(
+    /// Money of one payment on its way back to the buyer.
+    RefundId
+);
+id!(
     /// Units added to a running sale or withdrawn from it, once.
     StockChangeId
 );
@@ -113,6 +117,12 @@ pub enum MintError {
     /// The clock reads before 2025 or after 2094.
     #[error("the clock is outside the range that an id can hold")]
     OutOfRange,
+}
+
+/// The least id that can be minted at this time.
+pub fn first_id_at(at: UnixMillis) -> u64 {
+    let elapsed_ms = u64::try_from(at.since(EPOCH)).unwrap_or(0);
+    elapsed_ms << ELAPSED_SHIFT
 }
 
 impl OrderId {

@@ -26,6 +26,7 @@ pub mod sale;
 
 pub mod address;
 pub mod edge_report;
+pub mod flow;
 pub mod json;
 pub mod lease;
 pub mod lobby;

@@ -6,7 +6,8 @@ KEYS[1]  sale:{<sale>}            epoch, server, available
 KEYS[2]  sale:{<sale>}:held       order -> account:units:epoch:admitted_at_ms:lease
 KEYS[3]  sale:{<sale>}:accounts   account -> units
 KEYS[4]  sale:{<sale>}:undecided  order, by the time it was admitted
-ARGV     server that this is, epoch of the sale when the row was written, order
+ARGV     server that this is, epoch of the sale when the row was written, order,
+         1 if its units are for sale again, 0 if they have left the sale
 Reply    { released, units } | { nothing, 0 }   done
          { counted, 0 }   Redis was counted anew since, with this order's units free: done
          { later, 0 }     Redis is behind MySQL, or not to be trusted: keep the row and try again
@@ -29,7 +30,9 @@ if tonumber(held_in) < epoch then
   -- Kept over a rebuild for its refusal alone: its units were counted as free.
   return { 'nothing', 0 }
 end
-redis.call('HINCRBY', KEYS[1], 'available', units)
+if ARGV[4] == '1' then
+  redis.call('HINCRBY', KEYS[1], 'available', units)
+end
 if redis.call('HINCRBY', KEYS[3], account, -units) <= 0 then
   redis.call('HDEL', KEYS[3], account)
 end

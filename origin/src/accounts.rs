@@ -21,7 +21,7 @@ pub use error::AccountError;
 pub use messenger::MessengerError;
 pub use passwords::{PASSWORD_LENGTH, PasswordError};
 pub use personal::{erase, export};
-pub use sessions::{OpenSession, SESSION_DAYS, Sessions};
+pub use sessions::{OpenSession, SESSION_DAYS, Sessions, end_sessions};
 pub use texts::{TextError, Texter};
 pub use tries::{TOLD_AT, WHO_MAX};
 

@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 /// Each of them, in the order an order passes.
-pub const ALL: [&str; 16] = [
+pub const ALL: [&str; 18] = [
     "place.held",
     "place.published",
     "decide.inserted",
@@ -17,6 +17,8 @@ pub const ALL: [&str; 16] = [
     "decide.committed",
     "decide.acknowledged",
     "settle.counted",
+    "refund.claimed",
+    "refund.sent",
     "close.counted",
     "close.committed",
     "release.told",

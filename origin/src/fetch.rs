@@ -1,9 +1,9 @@
-//! GETs of something public, with TLS; certificates are checked against Mozilla's roots.
+//! Requests to somebody else's address, with TLS; certificates are checked against Mozilla's roots.
 //!
 //! Invariant: each ends, and what it brings is bounded; a redirect is an answer like any other, and
 //! to [`get`] an error.
 
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::{Request, StatusCode, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -59,7 +59,7 @@ impl Fetched {
 /// Asks many times and keeps its connections.
 #[derive(Debug)]
 pub struct Fetcher {
-    client: legacy::Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    client: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     time: Duration,
     bytes_max: usize,
 }
@@ -81,16 +81,27 @@ impl Fetcher {
 
     /// The answer to a GET of `url` with these headers, whatever its status.
     pub async fn ask(&self, url: &str, headers: &[(&str, &str)]) -> Result<Fetched, FetchError> {
+        self.send("GET", url, headers, Vec::new()).await
+    }
+
+    /// The answer to a request of any method, whatever its status.
+    pub async fn send(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<Fetched, FetchError> {
         let no_address = || FetchError::Address(url.to_owned());
         let uri: Uri = url.parse().map_err(|_| no_address())?;
         if !matches!(uri.scheme_str(), Some("http" | "https")) {
             return Err(no_address());
         }
-        let mut request = Request::get(uri);
+        let mut request = Request::builder().method(method).uri(uri);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Empty::new()).map_err(|_| no_address())?;
+        let request = request.body(Full::from(body)).map_err(|_| no_address())?;
         let fetch = async {
             let (head, body) = self.client.request(request).await?.into_parts();
             let body = Limited::new(body, self.bytes_max).collect().await;

@@ -9,6 +9,7 @@ mod body;
 mod outage;
 mod serve;
 
+mod flow;
 mod pop;
 mod session;
 mod trace;
@@ -29,11 +30,12 @@ pub use admin::{Answered, Local, admin_routes};
 pub use serve::{bind, serve};
 
 use crate::accounts::Accounts;
+use crate::flow::Flow;
 use crate::orders::{Prices, Watch};
 use crate::payments::Provider;
 use crate::pops::Pops;
 use crate::sales::{Leases, Snapshots};
-use crate::settings::{HttpSettings, PaymentSettings};
+use crate::settings::{HttpSettings, RefundSettings};
 use crate::stores::Stores;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -52,7 +54,9 @@ pub struct Origin {
     leases: Leases,
     pops: Pops,
     snapshots: Snapshots,
-    payments: PaymentSettings,
+    refunds: RefundSettings,
+    public_url: String,
+    flow: Arc<Flow>,
     in_flight: Semaphore,
 }
 
@@ -65,7 +69,7 @@ impl Origin {
         accounts: Accounts,
         provider: Provider,
         http: HttpSettings,
-        payments: PaymentSettings,
+        refunds: RefundSettings,
     ) -> Arc<Self> {
         Arc::new(Self {
             watch: Watch::new(stores.clone()),
@@ -76,7 +80,9 @@ impl Origin {
             leases: Leases::default(),
             pops: Pops::new(http.pops),
             snapshots: Snapshots::default(),
-            payments,
+            refunds,
+            public_url: http.public_url,
+            flow: Arc::default(),
             in_flight: Semaphore::new(IN_FLIGHT_MAX),
         })
     }
@@ -91,6 +97,11 @@ impl Origin {
     /// Makes the PoPs known to all origins and to the draws, before any is heard.
     pub async fn register_pops(&self) -> Result<(), crate::ledger::LedgerError> {
         self.pops.register(&self.stores.ledger).await
+    }
+
+    /// The rules for requests of the edge listener.
+    pub fn flow(&self) -> &Arc<Flow> {
+        &self.flow
     }
 }
 

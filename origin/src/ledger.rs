@@ -11,6 +11,7 @@ mod addresses;
 mod audit;
 mod changes;
 mod close;
+mod compare;
 mod decide;
 mod draw;
 mod expire;
@@ -28,9 +29,13 @@ mod personal;
 mod pool;
 mod pops;
 mod rebuild;
+mod refund_order;
+mod refunds;
 mod refuse;
 mod rows;
+mod rules;
 mod sales;
+mod settle;
 mod waiting;
 mod workers;
 
@@ -38,7 +43,8 @@ pub use accounts::Account;
 pub use addresses::AddressAdded;
 pub use audit::{Backlog, SaleBooks, SaleCounts, Watcher};
 pub use changes::{Direction, Ended, StockChange};
-pub use close::{Cancelled, Settled, Settlement};
+pub use close::Cancelled;
+pub use compare::{OurPayment, PaidHere};
 pub use decide::{Admitted, Deadline, Decided};
 pub use draw::{BEACON_WAIT_MS, DrawRow, RoundDue, Seed};
 pub use expire::Expired;
@@ -49,15 +55,22 @@ pub use lock::Lock;
 pub use operator_log::{Actor, LogFilter, LogLine};
 pub use operators::{BadRole, OperatorChange, OperatorChanged, OperatorRow, Role};
 pub use order_events::OrderEvent;
-pub use orders::OrderRow;
+pub use orders::{EntryRow, OrderRow};
 pub use outbox::{Freed, Release};
 pub use payments::{PaymentRow, StartPayment};
 pub use personal::Erased;
 pub use pool::CONNECTIONS_MAX;
 pub use pops::{Heard, PopRow, Rotated};
 pub use rebuild::{Count, CountedOrder, Watched, stock_state};
+pub use refund_order::{RefundOrder, Refunding};
+pub use refunds::{
+    Promise, Reckoned, RefundBacklog, RefundKey, RefundNotice, RefundOutcome, RefundReason,
+    RefundRow, RefundState,
+};
 pub use refuse::Refused;
+pub use rules::{OriginBeat, OriginRow, RuleSetRow, RulesNow};
 pub use sales::{NewSale, SaleRow};
+pub use settle::{Settled, Settlement};
 
 use crate::guard::{BreakerState, Shed};
 use kernel::time::UnixMillis;

@@ -28,6 +28,7 @@ pub mod payments;
 pub mod pops;
 pub mod sales;
 
+pub mod flow;
 pub mod operators;
 
 pub mod http;

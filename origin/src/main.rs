@@ -6,13 +6,14 @@
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use origin::accounts::Accounts;
+use origin::flow::Member;
 use origin::http::{Origin, admin_routes, bind, edge_routes, ops_routes, serve, webhook_routes};
 use origin::operators::{Desk, Door};
 use origin::payments::Provider;
 use origin::sales::Source;
 use origin::settings::{
     AccountSettings, AdminKey, AdminSettings, BeaconSettings, HttpSettings, OpsSettings,
-    PaymentSettings, Reader, StoreSettings,
+    PaymentSettings, Reader, RefundSettings, StoreSettings,
 };
 use origin::stores::Stores;
 use std::process::ExitCode;
@@ -39,10 +40,10 @@ enum Role {
     Http,
     /// Decides what the queue carries.
     Decider,
-    /// Draws places, expires orders, looks after undecided ones, audits, counts Redis anew when it cannot be
-    /// trusted.
+    /// Draws places, expires orders, looks after undecided ones, audits, compares payments with the
+    /// provider's list, counts Redis anew when it cannot be trusted.
     Timers,
-    /// Tells Redis what is free, and finishes changes of units.
+    /// Tells Redis what is free, finishes changes of units, gives money back.
     Outboxes,
 }
 
@@ -79,13 +80,19 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
     let http_settings = roles.contains(&Role::Http).then(|| {
         let http = HttpSettings::read(&mut reader);
         let accounts = AccountSettings::read(&mut reader);
-        (http, accounts, PaymentSettings::read(&mut reader))
+        (http, accounts, RefundSettings::read(&mut reader))
     });
+    let with_payments = [Role::Http, Role::Timers, Role::Outboxes];
+    let payment_settings = with_payments
+        .iter()
+        .any(|role| roles.contains(role))
+        .then(|| PaymentSettings::read(&mut reader));
     let beacon = BeaconSettings::read(&mut reader);
     reader.finish()?;
     let rounds = beacon.as_ref().map(|beacon| beacon.rounds);
     let source = beacon.map(|beacon| Source::new(&beacon.url));
 
+    let provider = payment_settings.map(Provider::new).transpose()?;
     let stores = Stores::connect(&store_settings).await?;
     let (stop, stopped) = watch::channel(false);
     let stopping = move || {
@@ -98,14 +105,17 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
 
     let ops = bind("ops", ops_settings.listen).await?;
     listeners.spawn(serve(ops, ops_routes(stores.clone()), stopping()));
-    if let Some((http, accounts, payments)) = http_settings {
+    if let (Some((http, accounts, refunds)), Some(provider)) = (http_settings, &provider) {
         let edge = bind("edge", http.edge_listen).await?;
         let webhooks = bind("webhooks", http.webhooks_listen).await?;
         let (ledger, ids) = (stores.ledger.clone(), stores.ids.clone());
         let accounts = Accounts::new(&accounts, ledger, &stores.stock, ids)?;
-        let provider = Provider::new(payments.clone(), &http.public_url)?;
-        let origin = Origin::new(stores.clone(), accounts, provider, http, payments);
+        let origin = Origin::new(stores.clone(), accounts, provider.clone(), http, refunds);
         origin.register_pops().await?;
+        let address = edge.local_addr()?.to_string();
+        let flow = origin.flow().clone();
+        let member = Member::join(flow, stores.ledger.clone(), address).await?;
+        listeners.spawn(member.follow(stopping()));
         listeners.spawn(serve(edge, edge_routes(origin.clone()), stopping()));
         listeners.spawn(serve(webhooks, webhook_routes(origin.clone()), stopping()));
         serving = Some(origin);
@@ -129,7 +139,14 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         workers.spawn(origin::ops::rebuild::watch(stores.clone()));
         workers.spawn(origin::ops::audit::watch(stores.clone()));
     }
-    if roles.contains(&Role::Outboxes) {
+    if let (true, Some(provider)) = (roles.contains(&Role::Timers), &provider) {
+        workers.spawn(origin::payments::compare_daily(
+            stores.clone(),
+            provider.clone(),
+        ));
+    }
+    if let (true, Some(provider)) = (roles.contains(&Role::Outboxes), provider) {
+        workers.spawn(origin::payments::work_off_refunds(stores.clone(), provider));
         workers.spawn(origin::orders::release(stores.clone()));
         workers.spawn(origin::sales::look_after_changes(stores.clone()));
     }

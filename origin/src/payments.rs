@@ -1,13 +1,25 @@
-//! Payments: begun at a provider, settled by its signed webhooks.
+//! Payments: begun at a provider, settled by its signed webhooks, given back through an outbox, and
+//! compared with the provider's own list.
 //!
 //! Invariant: the amount asked for is the order's, and the order's alone; what a webhook says is
-//! compared with it.
+//! compared with it, and money that no order takes goes back.
 
+mod compare;
+mod provider;
+mod refunds;
 mod sandbox;
-mod webhook;
+mod view;
 
-pub use sandbox::{Provider, ProviderError};
-pub use webhook::{BadWebhook, read};
+pub use compare::{
+    CompareError, Compared, Difference, Kind, Span, compare_daily, compare_payments,
+};
+pub use provider::{
+    BadWebhook, Checkout, CheckoutRequest, Listed, Page, PaymentProvider, Provider, ProviderError,
+    ProviderEvent, REFERENCE_BYTES_MAX, RefundAnswer, RefundRequest,
+};
+pub(crate) use refunds::tell as tell_refund;
+pub use refunds::{refund_order, work_off_refunds};
+pub use view::refund_view;
 
 use crate::ids::IdError;
 use crate::ledger::{LedgerError, OrderRow, StartPayment};
@@ -37,10 +49,12 @@ pub enum PayError {
     Id(#[from] IdError),
 }
 
-/// Begins the payment of an order, or returns the one begun before.
+/// Begins the payment of an order, or returns the one begun before. The buyer returns to the site at
+/// `public_url`.
 pub async fn start(
     stores: &Stores,
     provider: &Provider,
+    public_url: &str,
     order: &OrderRow,
     ship_to: &Address,
 ) -> Result<PaymentStarted, PayError> {
@@ -56,21 +70,25 @@ pub async fn start(
         (state, _) => return Err(PayError::NotPayable(state.as_str())),
     };
     let id = PaymentId(stores.ids.next().await?);
-    let row = stores
-        .ledger
-        .start_payment(StartPayment { id, order, ship_to })
-        .await?;
-    let checkout = provider
-        .open_checkout(
-            row.id,
-            order.id,
-            row.amount,
-            expires_at.plus_ms(-CHECKOUT_ENDS_BEFORE_MS),
-        )
-        .await?;
+    let start = StartPayment {
+        id,
+        order,
+        provider: provider.name(),
+        ship_to,
+    };
+    let row = stores.ledger.start_payment(start).await?;
+    let request = CheckoutRequest {
+        payment: row.id,
+        order: order.id,
+        amount: row.amount,
+        expires_at: expires_at.plus_ms(-CHECKOUT_ENDS_BEFORE_MS),
+        return_url: &format!("{public_url}/orders/{}", order.id),
+    };
+    let checkout = provider.open_checkout(request).await?;
+    let (reference, url) = (&checkout.provider_ref, &checkout.checkout_url);
     stores
         .ledger
-        .payment_started(row.id, &checkout.payment_id, &checkout.checkout_url)
+        .payment_started(row.id, provider.name(), reference, url)
         .await?;
     Ok(PaymentStarted {
         payment_id: row.id,

@@ -4,10 +4,12 @@
 //! `Debug` shows a secret.
 
 mod admin;
+mod payments;
 mod reader;
 mod texts;
 
 pub use admin::{AdminKey, AdminSettings};
+pub use payments::{PaymentSettings, RefundSettings, SandboxSettings};
 pub use reader::{Faults, Reader};
 pub use texts::TextSettings;
 
@@ -86,17 +88,6 @@ impl fmt::Debug for AccountSettings {
             .field("mail_from", &self.mail_from)
             .finish_non_exhaustive()
     }
-}
-
-/// How payments are made.
-#[derive(Clone, Debug)]
-pub struct PaymentSettings {
-    /// The provider's API.
-    pub url: String,
-    /// Our key there.
-    pub api_key: Secret,
-    /// What its webhooks are signed with.
-    pub webhook_secret: Secret,
 }
 
 /// The public randomness beacon that sales may name, if there is one.
@@ -180,19 +171,6 @@ impl AccountSettings {
             smtp_url: Secret(reader.url("SMTP_URL", &["smtp", "smtps"])),
             mail_from: reader.required("MAIL_FROM", "the sender of messages, Shop <shop@host>"),
             texts: TextSettings::read(reader),
-        }
-    }
-}
-
-impl PaymentSettings {
-    /// Reads `DOORBUSTER_PAYMENTS_URL`, `_PAYMENTS_API_KEY` and `_PAYMENTS_WEBHOOK_SECRET`.
-    pub fn read(reader: &mut Reader) -> Self {
-        Self {
-            url: reader.url("PAYMENTS_URL", &["http"]),
-            api_key: Secret(reader.required("PAYMENTS_API_KEY", "our key at the provider")),
-            webhook_secret: Secret(
-                reader.required("PAYMENTS_WEBHOOK_SECRET", "what webhooks are signed with"),
-            ),
         }
     }
 }

@@ -315,11 +315,27 @@ impl Stock {
 
     /// Gives back what an order held.
     pub async fn release(&self, sale: SaleId, order: OrderId, epoch: u64) -> Result<Released> {
+        self.end(sale, order, epoch, true).await
+    }
+
+    /// Ends what an order held: its units have left the sale.
+    pub async fn leave(&self, sale: SaleId, order: OrderId, epoch: u64) -> Result<Released> {
+        self.end(sale, order, epoch, false).await
+    }
+
+    async fn end(
+        &self,
+        sale: SaleId,
+        order: OrderId,
+        epoch: u64,
+        on_sale: bool,
+    ) -> Result<Released> {
         let mut call = RELEASE.prepare_invoke();
         for part in ["", ":held", ":accounts", ":undecided"] {
             call.key(key(sale, part));
         }
-        let reply = self.link.run(&mut call, &[epoch, order.0]).await?;
+        let arguments = [epoch, order.0, on_sale.into()];
+        let reply = self.link.run(&mut call, &arguments).await?;
         match reply.word() {
             "released" | "nothing" | "counted" => Ok(Released::Done),
             "later" => Ok(Released::Later),

@@ -8,6 +8,7 @@ mod figures;
 mod gate;
 mod nginx;
 mod origin;
+mod overload;
 mod page;
 mod stage;
 
@@ -23,6 +24,7 @@ pub struct Bench {
 #[derive(Debug, Subcommand)]
 enum What {
     Origin(origin::Origin),
+    Overload(overload::Overload),
     Gate(gate::Gate),
     Edge(edge::Edge),
 }
@@ -32,6 +34,7 @@ impl Bench {
     pub fn run(&self) -> anyhow::Result<bool> {
         match &self.what {
             What::Origin(origin) => origin.run(),
+            What::Overload(overload) => overload.run(),
             What::Gate(gate) => gate.run(),
             What::Edge(edge) => edge.run(),
         }

@@ -2,15 +2,12 @@
 //!
 //! Invariant: each command says what holds after it.
 
-use crate::{Stores, when};
-use anyhow::Context;
+use crate::desk::{Desk, text};
+use crate::when;
 use clap::Args;
 use kernel::ids::SaleId;
-use kernel::sale::Phase;
 use kernel::time::UnixMillis;
-use origin::ledger::{Direction, Ledger};
-use origin::ops::rebuild::{Rebuilt, rebuild};
-use origin::sales::{Change as PhaseChange, Terms, change, change_units};
+use serde_json::{Value, json};
 
 #[derive(Args)]
 pub(crate) struct Change {
@@ -42,58 +39,44 @@ pub(crate) struct Change {
     payment_seconds: Option<u32>,
 }
 
-pub(super) async fn hold(
-    stores: &Stores,
-    ledger: &Ledger,
-    id: SaleId,
-    wanted: PhaseChange,
-    word: &str,
-) -> anyhow::Result<()> {
-    change(ledger, &stores.stock().await?, id, wanted).await?;
+pub(super) async fn hold(desk: &Desk, id: SaleId, way: &str, word: &str) -> anyhow::Result<()> {
+    desk.post(&format!("sales/{id}/{way}"), None).await?;
     println!("sale {id} is {word}");
     Ok(())
 }
 
-pub(super) async fn recount(stores: &Stores, ledger: &Ledger, id: SaleId) -> anyhow::Result<()> {
-    let row = ledger.sale(id).await?;
-    let row = row.with_context(|| format!("there is no sale {id}"))?;
-    anyhow::ensure!(
-        row.phase != Phase::Draft,
-        "sale {id} is a draft: publish it"
-    );
-    match rebuild(ledger, &stores.stock().await?, &stores.queue().await?, id).await? {
-        Rebuilt::Yes { epoch, available } => {
-            println!("sale {id} is counted anew: epoch {epoch}, {available} units available");
-        }
-        Rebuilt::Busy => println!("sale {id} is being counted anew by another process"),
+/// Says what a count anew found.
+pub(super) fn told_count(id: SaleId, sale: &Value) {
+    let rebuilt = &sale["rebuilt"];
+    if rebuilt["done"] == true {
+        let (epoch, units) = (text(rebuilt, "epoch"), text(rebuilt, "available"));
+        println!("sale {id} is counted anew: epoch {epoch}, {units} units available");
+    } else {
+        println!("sale {id} is being counted anew by another process");
     }
-    Ok(())
 }
 
 pub(super) async fn move_units(
-    stores: &Stores,
-    ledger: &Ledger,
+    desk: &Desk,
     id: SaleId,
-    direction: Direction,
+    direction: &str,
     units: u32,
 ) -> anyhow::Result<()> {
-    let (stock, ids) = (stores.stock().await?, stores.ids(ledger).await?);
-    change_units(ledger, &stock, &ids, id, direction, units).await?;
-    let row = ledger.sale(id).await?;
-    let row = row.with_context(|| format!("there is no sale {id}"))?;
-    println!("sale {id} has {} units in all", row.sale.total);
+    let body = json!({ "direction": direction, "units": units });
+    let sale = desk.post(&format!("sales/{id}/units"), Some(&body)).await?;
+    println!("sale {id} has {} units in all", text(&sale, "total"));
     Ok(())
 }
 
-pub(super) fn terms(arguments: &Change) -> Terms {
-    Terms {
-        price_minor: arguments.price,
-        units: arguments.units,
-        limit_per_account: arguments.limit,
-        opens_at: arguments.opens,
-        closes_at: arguments.closes,
-        quota: arguments.quota,
-        rate_per_second: arguments.rate,
-        payment_seconds: arguments.payment_seconds,
-    }
+pub(super) fn terms(arguments: &Change) -> Value {
+    json!({
+        "price_minor": arguments.price,
+        "units": arguments.units,
+        "limit_per_account": arguments.limit,
+        "opens_at_ms": arguments.opens,
+        "closes_at_ms": arguments.closes,
+        "quota": arguments.quota,
+        "rate_per_second": arguments.rate,
+        "payment_seconds": arguments.payment_seconds,
+    })
 }

@@ -7,6 +7,8 @@
 
 mod desk;
 mod lobby;
+mod operators;
+mod rules;
 
 use desk::Desk;
 

@@ -238,8 +238,9 @@ impl Backend {
             payment_seconds: 600,
             with_beacon: false,
         };
-        let sale = create(ledger, ids, draft).await.unwrap();
-        publish(ledger, stock, None, sale).await.unwrap();
+        let actor = origin::ledger::Actor("shell:test".to_owned());
+        let sale = create(ledger, ids, &actor, draft).await.unwrap();
+        publish(ledger, stock, &actor, None, sale).await.unwrap();
         sale
     }
 

@@ -25,8 +25,10 @@ impl Backend {
         let paid = self.id().await;
         eventually("an order to be paid", async || {
             let begin = format!(
-                "INSERT INTO payments SELECT {paid}, id, 'pay_1', 'http://127.0.0.1:9', amount_minor,
-                    currency, 'open', '', 1 FROM orders WHERE {pending} ORDER BY id DESC LIMIT 1"
+                "INSERT INTO payments (id, order_id, provider_ref, checkout_url, amount_minor, currency,
+                                       state, ship_to, created_at_ms)
+                 SELECT {paid}, id, 'pay_1', 'http://127.0.0.1:9', amount_minor, currency, 'open', '', 1
+                 FROM orders WHERE {pending} ORDER BY id DESC LIMIT 1"
             );
             self.sql(begin).await == 1
         })
@@ -150,6 +152,8 @@ async fn changing_units() {
 async fn every_fail_point_is_in_one_of_these_rooms() {
     let rooms = [
         "place.", "decide.", "settle.", "close.", "release.", "rebuild.", "units.",
+        // With a payment provider: `origin/tests/it/refunds.rs`.
+        "refund.",
     ];
     for name in ALL {
         assert!(rooms.iter().any(|room| name.starts_with(room)), "{name}");

@@ -35,6 +35,7 @@ mod origins;
 mod pacing;
 mod pop_store;
 mod purchase;
+mod refund;
 mod restart;
 mod site;
 mod two_pops;

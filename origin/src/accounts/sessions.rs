@@ -9,7 +9,7 @@ mod list;
 pub(super) use list::{end_all, list};
 
 use super::AccountError;
-use crate::stock::Connection;
+use crate::stock::{Connection, Stock};
 use kernel::ids::AccountId;
 use kernel::session::{
     SESSION_COOKIE, SESSION_LIFE_SECONDS, SealKey, Session, SigningKey, VerifyingKey, sign_session,
@@ -278,4 +278,20 @@ impl Sessions {
             .await?;
         Ok(revoked)
     }
+}
+
+/// Ends all sessions of an account, for who has no key to open one: an operator.
+pub async fn end_sessions(stock: &Stock, account: AccountId) -> Result<(), AccountError> {
+    let mut redis = stock.connection();
+    let ids: Vec<String> = redis.zrange(account_key(account), 0, -1).await?;
+    for id in ids {
+        redis::pipe()
+            .atomic()
+            .del(session_key(&id))
+            .zrem(account_key(account), &id)
+            .zadd(REVOKED_KEY, &id, crate::now().0)
+            .exec_async(&mut redis)
+            .await?;
+    }
+    Ok(())
 }

@@ -11,14 +11,20 @@ mod page;
 
 mod session;
 
+mod accounts;
+mod audit;
+mod dead_letters;
 mod log;
 mod operators;
+mod orders;
+mod pops;
+mod sales;
 
 pub use local::{Answered, Local};
 
 use super::answer::Failure;
 use super::trace;
-use crate::ledger::Role::{self, Admin, Viewer};
+use crate::ledger::Role::{self, Admin, Seller, Viewer};
 use crate::operators::{Desk, Door};
 use crate::settings::AdminSettings;
 use access::Gate;
@@ -33,6 +39,31 @@ use std::sync::Arc;
 pub(super) const PERMISSIONS: &[(&str, &str, Role)] = &[
     ("GET", "/admin/api/session", Viewer),
     ("GET", "/admin/api/log", Viewer),
+    ("GET", "/admin/api/audit", Viewer),
+    ("GET", "/admin/api/sales", Viewer),
+    ("POST", "/admin/api/sales", Seller),
+    ("GET", "/admin/api/sales/{id}", Viewer),
+    ("PATCH", "/admin/api/sales/{id}", Seller),
+    ("GET", "/admin/api/sales/{id}/lobby", Viewer),
+    ("POST", "/admin/api/sales/{id}/publish", Seller),
+    ("POST", "/admin/api/sales/{id}/pause", Seller),
+    ("POST", "/admin/api/sales/{id}/resume", Seller),
+    ("POST", "/admin/api/sales/{id}/close", Seller),
+    ("POST", "/admin/api/sales/{id}/rebuild", Seller),
+    ("POST", "/admin/api/sales/{id}/units", Seller),
+    ("GET", "/admin/api/orders", Viewer),
+    ("GET", "/admin/api/orders/{id}", Viewer),
+    ("GET", "/admin/api/accounts", Viewer),
+    ("GET", "/admin/api/accounts/{id}", Viewer),
+    ("DELETE", "/admin/api/accounts/{id}/sessions", Admin),
+    ("GET", "/admin/api/pops", Viewer),
+    ("POST", "/admin/api/pops/{id}/rotate", Admin),
+    ("POST", "/admin/api/pops/{id}/revoke", Admin),
+    ("POST", "/admin/api/pops/{id}/restore", Admin),
+    ("GET", "/admin/api/dead-letters", Viewer),
+    ("GET", "/admin/api/dead-letters/{number}", Viewer),
+    ("POST", "/admin/api/dead-letters/{number}/retry", Admin),
+    ("DELETE", "/admin/api/dead-letters/{number}", Admin),
     ("GET", "/admin/api/operators", Admin),
     ("POST", "/admin/api/operators", Admin),
     ("GET", "/admin/api/operators/{name}", Admin),
@@ -64,8 +95,32 @@ pub fn admin_routes(desk: Desk, door: Door, settings: AdminSettings) -> Router {
 fn rooms(desk: Shared, gate: Option<Arc<Gate>>) -> Router {
     Router::new()
         .merge(session::who())
+        .merge(sales::routes())
+        .merge(orders::routes())
+        .merge(accounts::routes())
+        .merge(pops::routes())
+        .merge(dead_letters::routes())
+        .merge(audit::routes())
         .merge(operators::routes())
         .merge(log::routes())
         .route_layer(from_fn_with_state(gate, access::permit))
         .with_state(desk)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manual_names_every_route_with_its_role() {
+        let manual = include_str!("../../../docs/operators.md");
+        for (method, path, role) in PERMISSIONS {
+            let line = format!("| `{method} {path}` | {role} |");
+            assert!(manual.contains(&line), "{line} is not in docs/operators.md");
+        }
+        let listed = manual
+            .lines()
+            .filter(|line| line.contains("/admin/api/") && line.starts_with("| `"));
+        assert_eq!(listed.count(), PERMISSIONS.len());
+    }
 }

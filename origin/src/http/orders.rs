@@ -76,7 +76,8 @@ async fn place_admitted(
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// The purchase token, if there is one.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme

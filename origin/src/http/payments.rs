@@ -26,7 +26,8 @@ pub(super) async fn start(
     let ship_to = ship_to(&origin, session.account, request).await?;
     let order = origin.stores.ledger.order(id, session.account).await?;
     let order = order.ok_or(ProblemKind::UnknownOrder)?;
-    let started = payments::start(&origin.stores, &origin.provider, &order, &ship_to).await?;
+    let (stores, url) = (&origin.stores, &origin.public_url);
+    let started = payments::start(stores, &origin.provider, url, &order, &ship_to).await?;
     Ok((StatusCode::CREATED, axum::Json(started)).into_response())
 }
 

@@ -4,7 +4,8 @@
 //! 30 s.
 
 use super::answer::{Answer, Failure, overloaded};
-use super::{Shared, body};
+use super::{Shared, body, flow};
+use crate::flow::Outcome;
 use crate::ops::metrics::METRICS;
 use crate::pops::PopError;
 use axum::body::Body;
@@ -19,7 +20,7 @@ use kernel::pop_signature::{
 use kernel::problem::{Problem, ProblemKind};
 use kernel::time::UnixMillis;
 use kernel::token::KeyVersions;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 /// How long a request may take before it is given up; the relay waits 10 s.
@@ -41,7 +42,7 @@ impl<S: Sync> axum::extract::FromRequestParts<S> for Pop {
     }
 }
 
-/// Lets signed requests through, and sheds those that are too many.
+/// Lets signed requests through, and sheds those that are too many or beyond a rule.
 pub(super) async fn authenticate(
     State(origin): State<Shared>,
     request: Request,
@@ -55,14 +56,30 @@ pub(super) async fn authenticate(
         METRICS.guard.shed("http", "busy");
         return overloaded("Too many requests at this moment.").into_response();
     };
+    let here = flow::here(&origin, &request);
+    let pass = match flow::enter(&here).await {
+        Ok(pass) => pass,
+        Err(shed) => return shed,
+    };
+    let began = Instant::now();
     let answer = async {
         match checked(&origin, request).await {
-            Ok(request) => next.run(request).await,
+            Ok(request) => flow::run(&origin, &here, request, next).await,
             Err(failure) => failure.into_response(),
         }
     };
-    let late = |_| overloaded("This took too long. Please try again.").into_response();
-    timeout(REQUEST_TIMEOUT, answer).await.unwrap_or_else(late)
+    let (answer, outcome) = match timeout(REQUEST_TIMEOUT, answer).await {
+        Ok(answer) => {
+            let outcome = flow::outcome(&answer);
+            (answer, outcome)
+        }
+        Err(_) => {
+            let late = overloaded("This took too long. Please try again.");
+            (late.into_response(), Outcome::Late)
+        }
+    };
+    pass.done(outcome, began.elapsed());
+    answer
 }
 
 /// The first two parts of a path: few enough to be a metric's label.

@@ -9,6 +9,7 @@ use super::answer::{Answer, Failure};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use kernel::ids::AccountId;
 use kernel::problem::ProblemKind;
 use kernel::session::{Session, session_cookie, verify_own_renewable, verify_own_session};
 
@@ -44,6 +45,13 @@ impl FromRequestParts<Shared> for Renewable {
             .and_then(|text| verify_own_renewable(key, text, crate::now()).ok());
         Ok(Self(session.ok_or(ProblemKind::SignedOut)?))
     }
+}
+
+/// Whose session the request's cookie is, as far as its seal says: whether it was revoked is not asked.
+pub(super) fn account_of(origin: &Shared, headers: &HeaderMap) -> Option<AccountId> {
+    let key = origin.accounts.sessions().seal_key();
+    let session = cookie(headers).and_then(|text| verify_own_session(key, text, crate::now()).ok());
+    Some(session?.account)
 }
 
 fn cookie(headers: &HeaderMap) -> Option<&str> {

@@ -8,6 +8,7 @@
 
 mod backlog;
 mod orders;
+mod payments;
 mod watcher;
 
 pub use backlog::Backlog;

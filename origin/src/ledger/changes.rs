@@ -5,10 +5,12 @@
 //! its end from the outbox.
 
 use super::lock::Lock;
+use super::operator_log::{Line, log};
 use super::rows::{Entry, enter};
-use super::{Ledger, Result, corrupt, must_touch, retry};
+use super::{Actor, Ledger, Result, corrupt, must_touch, retry};
 use crate::fail_points::pass;
 use kernel::ids::{SaleId, StockChangeId};
+use serde_json::json;
 use sqlx::MySqlConnection;
 
 /// Which way units go.
@@ -55,7 +57,24 @@ impl Direction {
 
 impl Ledger {
     /// Writes down that a change is wanted.
-    pub async fn ask_for_change(&self, change: &StockChange) -> Result<()> {
+    pub async fn ask_for_change(&self, actor: &Actor, change: &StockChange) -> Result<()> {
+        retry(|| self.ask_for_change_once(actor, change)).await
+    }
+
+    async fn ask_for_change_once(&self, actor: &Actor, change: &StockChange) -> Result<()> {
+        let mut transaction = self.begin().await?;
+        let action = match change.direction {
+            Direction::Add => "sale.add-units",
+            Direction::Withdraw => "sale.withdraw-units",
+        };
+        let line = Line {
+            actor,
+            action,
+            subject: format!("sale:{}", change.sale),
+            before: None,
+            after: Some(&json!({ "change": change.id, "asked": change.units })),
+        };
+        log(&mut transaction, line).await?;
         let inserted = sqlx::query!(
             "INSERT INTO stock_changes (id, sale_id, direction, units, state, created_at_ms)
              VALUES (?, ?, ?, ?, 'asked', CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED))",
@@ -64,8 +83,9 @@ impl Ledger {
             change.direction.as_str(),
             change.units
         );
-        let done = inserted.execute(&mut *self.connection().await?).await?;
-        must_touch("ask for a change", 1, done.rows_affected())
+        let done = inserted.execute(&mut *transaction).await?;
+        must_touch("ask for a change", 1, done.rows_affected())?;
+        Ok(transaction.commit().await?)
     }
 
     /// Changes that were asked for more than `older_than_ms` ago and have not ended, at most 100.

@@ -37,6 +37,21 @@ pub struct OrderRow {
     pub version: u64,
     /// Its payment.
     pub payment: Option<Payment>,
+    /// What went back to the buyer.
+    pub refunded: Option<Money>,
+}
+
+/// Units that moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryRow {
+    /// From where: `available`, `reserved` and so on.
+    pub source: String,
+    /// To where.
+    pub target: String,
+    /// How many.
+    pub units: u32,
+    /// When.
+    pub created_at: UnixMillis,
 }
 
 struct RawOrder {
@@ -55,6 +70,7 @@ struct RawOrder {
     payment_id: Option<u64>,
     payment_state: Option<String>,
     checkout_url: Option<String>,
+    refunded_minor: Option<i64>,
 }
 
 macro_rules! select_orders {
@@ -65,7 +81,10 @@ macro_rules! select_orders {
                       orders.quantity, orders.amount_minor, orders.currency, orders.state,
                       orders.reason, orders.created_at_ms, orders.expires_at_ms, orders.version,
                       payments.id AS "payment_id?", payments.state AS "payment_state?",
-                      payments.checkout_url AS "checkout_url?"
+                      payments.checkout_url AS "checkout_url?",
+                      (SELECT CAST(SUM(refunds.amount_minor) AS SIGNED) FROM refunds
+                       WHERE refunds.order_id = orders.id AND refunds.state = 'done'
+                         AND refunds.currency = orders.currency) AS "refunded_minor: i64"
                FROM orders LEFT JOIN payments ON payments.order_id = orders.id "# + $tail
             $(, $argument)*
         )
@@ -84,6 +103,7 @@ impl TryFrom<RawOrder> for OrderRow {
             }),
             _ => None,
         };
+        let refunded = raw.refunded_minor.map(|sum| money(sum, &raw.currency));
         Ok(Self {
             id: OrderId(raw.id),
             sale: SaleId(raw.sale_id),
@@ -97,6 +117,7 @@ impl TryFrom<RawOrder> for OrderRow {
             expires_at: raw.expires_at_ms.map(UnixMillis),
             version: raw.version,
             payment,
+            refunded: refunded.transpose()?,
         })
     }
 }
@@ -138,6 +159,24 @@ impl Ledger {
             .await?
             .map(OrderRow::try_from)
             .transpose()
+    }
+
+    /// How units moved by an order, in that order.
+    pub async fn entries(&self, order: &OrderRow) -> Result<Vec<EntryRow>> {
+        let rows = sqlx::query!(
+            "SELECT source, target, units, created_at_ms FROM stock_entries
+             WHERE sale_id = ? AND order_id = ? ORDER BY id LIMIT 100",
+            order.sale.0,
+            order.id.0
+        );
+        let rows = rows.fetch_all(&mut *self.connection().await?).await?;
+        let entries = rows.into_iter().map(|row| EntryRow {
+            source: row.source,
+            target: row.target,
+            units: row.units,
+            created_at: UnixMillis(row.created_at_ms),
+        });
+        Ok(entries.collect())
     }
 
     /// Orders of this account below the id `before`, the newest first.

@@ -25,6 +25,8 @@ pub struct Release {
 pub enum Freed {
     /// What this order held is free.
     Order(OrderId),
+    /// What this order held has left the sale with it.
+    Left(OrderId),
     /// Units came to the sale; 0 if what was held for the change is withdrawn for good.
     Changed(StockChangeId, u32),
 }
@@ -43,13 +45,32 @@ impl Ledger {
             id: row.id,
             sale: SaleId(row.sale_id),
             epoch: row.epoch,
-            what: if row.kind == "release" {
-                Freed::Order(OrderId(row.order_id))
-            } else {
-                Freed::Changed(StockChangeId(row.order_id), row.units)
+            what: match row.kind.as_str() {
+                "release" => Freed::Order(OrderId(row.order_id)),
+                "left" => Freed::Left(OrderId(row.order_id)),
+                _ => Freed::Changed(StockChangeId(row.order_id), row.units),
             },
         });
         Ok(releases.collect())
+    }
+
+    /// Removes those of these releases that a Redis which has lost the sale will never take in:
+    /// nobody counts it anew, as it closed more than `closed_for_ms` ago. Returns how many.
+    pub async fn forget_releases(&self, ids: &[u64], closed_for_ms: i64) -> Result<u64> {
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let mut query = QueryBuilder::new(
+            "DELETE release_outbox FROM release_outbox
+             JOIN sales ON sales.id = release_outbox.sale_id
+             WHERE sales.closes_at_ms <= CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) - ",
+        );
+        query.push_bind(closed_for_ms);
+        query.push(" AND release_outbox.id IN ");
+        push_ids(&mut query, ids.iter().copied());
+        let mut connection = self.connection().await?;
+        let done = query.build().execute(&mut *connection).await?;
+        Ok(done.rows_affected())
     }
 
     /// Removes releases that Redis has taken in.

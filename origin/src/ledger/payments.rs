@@ -29,6 +29,8 @@ pub struct StartPayment<'a> {
     pub id: PaymentId,
     /// The order.
     pub order: &'a OrderRow,
+    /// The provider that takes it.
+    pub provider: &'static str,
     /// Where the parcel goes.
     pub ship_to: &'a Address,
 }
@@ -39,10 +41,11 @@ impl Ledger {
         let ship_to = serde_json::to_string(start.ship_to).map_err(corrupt)?;
         let inserted = sqlx::query!(
             "INSERT INTO payments
-                (id, order_id, amount_minor, currency, state, ship_to, created_at_ms)
-             VALUES (?, ?, ?, ?, 'open', ?, CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED))",
+                (id, order_id, provider, amount_minor, currency, state, ship_to, created_at_ms)
+             VALUES (?, ?, ?, ?, ?, 'open', ?, CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED))",
             start.id.0,
             start.order.id.0,
+            start.provider,
             start.order.amount.amount_minor,
             start.order.amount.currency.to_string(),
             ship_to
@@ -74,11 +77,13 @@ impl Ledger {
     pub async fn payment_started(
         &self,
         id: PaymentId,
+        provider: &str,
         provider_ref: &str,
         checkout_url: &str,
     ) -> Result<()> {
         let update = sqlx::query!(
-            "UPDATE payments SET provider_ref = ?, checkout_url = ? WHERE id = ?",
+            "UPDATE payments SET provider = ?, provider_ref = ?, checkout_url = ? WHERE id = ?",
+            provider,
             provider_ref,
             checkout_url,
             id.0

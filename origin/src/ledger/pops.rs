@@ -3,11 +3,14 @@
 //! Invariant: a revoked PoP gets no lease. The flag is committed before its leases are ended, each
 //! under its sale's row, and a grant reads it under that row too: none slips in between.
 
-use super::{Ledger, Result, must_touch, retry};
+use super::operator_log::{Line, log};
+use super::{Actor, Ledger, Result, must_touch, retry};
 use kernel::ids::SaleId;
 use kernel::lease::LEASE_LIFE_SECONDS;
 use kernel::time::UnixMillis;
 use kernel::token::KeyVersions;
+use serde_json::json;
+use sqlx::MySqlConnection;
 
 /// A PoP that is silent for longer does not live.
 pub(super) const LIVE_MS: i64 = 15_000;
@@ -112,11 +115,11 @@ impl Ledger {
     }
 
     /// Gives a PoP its next key; the former counts for a while.
-    pub async fn rotate_pop(&self, id: &str) -> Result<Rotated> {
-        retry(|| self.rotate_pop_once(id)).await
+    pub async fn rotate_pop(&self, actor: &Actor, id: &str) -> Result<Rotated> {
+        retry(|| self.rotate_pop_once(actor, id)).await
     }
 
-    async fn rotate_pop_once(&self, id: &str) -> Result<Rotated> {
+    async fn rotate_pop_once(&self, actor: &Actor, id: &str) -> Result<Rotated> {
         let mut transaction = self.begin().await?;
         let row = sqlx::query!(
             r#"SELECT key_version, rotated_at_ms,
@@ -138,14 +141,17 @@ impl Ledger {
         );
         let done = update.execute(&mut *transaction).await?;
         must_touch("rotate a PoP's key", 1, done.rows_affected())?;
+        let key = |version: u32| json!({ "key_version": version });
+        let (before, after) = (key(row.key_version), key(row.key_version + 1));
+        tell(&mut transaction, actor, "pop.rotate", id, &before, &after).await?;
         transaction.commit().await?;
         Ok(Rotated::To(row.key_version + 1))
     }
 
     /// Shuts a PoP out and ends its leases, so that their slots flow back; false if there is no
     /// such PoP. Safe to repeat.
-    pub async fn revoke_pop(&self, id: &str) -> Result<bool> {
-        if !self.mark_pop(id, true).await? {
+    pub async fn revoke_pop(&self, actor: &Actor, id: &str) -> Result<bool> {
+        if !retry(|| self.mark_pop(actor, id, true)).await? {
             return Ok(false);
         }
         for sale in self.running_sales(CLOSED_FOR_MS).await? {
@@ -155,14 +161,28 @@ impl Ledger {
     }
 
     /// Lets a PoP in again; its former leases stay ended. False if there is no such PoP.
-    pub async fn restore_pop(&self, id: &str) -> Result<bool> {
-        self.mark_pop(id, false).await
+    pub async fn restore_pop(&self, actor: &Actor, id: &str) -> Result<bool> {
+        retry(|| self.mark_pop(actor, id, false)).await
     }
 
-    async fn mark_pop(&self, id: &str, revoked: bool) -> Result<bool> {
+    async fn mark_pop(&self, actor: &Actor, id: &str, revoked: bool) -> Result<bool> {
+        let mut transaction = self.begin().await?;
+        let was = sqlx::query_scalar!(
+            r#"SELECT revoked AS "revoked!: bool" FROM pops WHERE id = ? FOR UPDATE"#,
+            id
+        );
+        let Some(was) = was.fetch_optional(&mut *transaction).await? else {
+            return Ok(false);
+        };
         let update = sqlx::query!("UPDATE pops SET revoked = ? WHERE id = ?", revoked, id);
-        let done = update.execute(&mut *self.connection().await?).await?;
-        Ok(done.rows_affected() == 1)
+        let done = update.execute(&mut *transaction).await?;
+        must_touch("mark a PoP", 1, done.rows_affected())?;
+        let action = if revoked { "pop.revoke" } else { "pop.restore" };
+        let state = |revoked: bool| json!({ "revoked": revoked });
+        let (before, after) = (state(was), state(revoked));
+        tell(&mut transaction, actor, action, id, &before, &after).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     async fn end_leases(&self, sale: SaleId, pop: &str) -> Result<()> {
@@ -181,4 +201,22 @@ impl Ledger {
         .await?;
         Ok(transaction.commit().await?)
     }
+}
+
+async fn tell(
+    connection: &mut MySqlConnection,
+    actor: &Actor,
+    action: &'static str,
+    pop: &str,
+    before: &serde_json::Value,
+    after: &serde_json::Value,
+) -> Result<()> {
+    let line = Line {
+        actor,
+        action,
+        subject: format!("pop:{pop}"),
+        before: Some(before),
+        after: Some(after),
+    };
+    log(connection, line).await
 }

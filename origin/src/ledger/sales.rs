@@ -4,16 +4,19 @@
 
 use super::draw::{DrawRow, Seed};
 use super::items::ItemRow;
+use super::operator_log::{Line, log};
 use super::rows::{Entry, enter};
-use super::{Ledger, LedgerError, Result, corrupt, must_touch, retry};
+use super::{Actor, Ledger, LedgerError, Result, corrupt, must_touch, retry};
 use kernel::ids::{ItemId, SaleId};
 use kernel::lobby::{Beacon, Lobby};
 use kernel::money::{Currency, Money};
 use kernel::sale::Phase;
 use kernel::time::UnixMillis;
+use serde::Serialize;
+use serde_json::json;
 
 /// A sale to be made, as a draft.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct NewSale {
     /// Its id.
     pub id: SaleId,
@@ -191,7 +194,16 @@ impl Ledger {
     }
 
     /// Makes a sale, as a draft whose places this seed decides; false if the slug is taken.
-    pub async fn insert_sale(&self, sale: &NewSale, seed: Seed) -> Result<bool> {
+    pub async fn insert_sale(&self, actor: &Actor, sale: &NewSale, seed: Seed) -> Result<bool> {
+        match retry(|| self.insert_sale_once(actor, sale, seed)).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_duplicate() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn insert_sale_once(&self, actor: &Actor, sale: &NewSale, seed: Seed) -> Result<()> {
+        let mut transaction = self.begin().await?;
         let inserted = sqlx::query!(
             "INSERT INTO sales
                 (id, item_id, slug, phase, price_minor, currency, total, limit_per_account,
@@ -214,15 +226,14 @@ impl Ledger {
             sale.with_beacon,
             seed.0.as_slice()
         );
-        match inserted
-            .execute(&mut *self.connection().await?)
-            .await
-            .map_err(LedgerError::from)
-        {
-            Ok(_) => Ok(true),
-            Err(error) if error.is_duplicate() => Ok(false),
-            Err(error) => Err(error),
-        }
+        let done = inserted.execute(&mut *transaction).await?;
+        must_touch("make a sale", 1, done.rows_affected())?;
+        let line = Line {
+            after: Some(sale),
+            ..told(actor, "sale.create", sale.id)
+        };
+        log(&mut transaction, line).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// A sale.
@@ -235,7 +246,12 @@ impl Ledger {
 
     /// All sales, the newest first, at most 1,000.
     pub async fn sales(&self) -> Result<Vec<SaleRow>> {
-        let raw = select_sales!("ORDER BY id DESC LIMIT 1000")
+        self.sales_before(u64::MAX, 1_000).await
+    }
+
+    /// Sales below the id `before`, the newest first.
+    pub async fn sales_before(&self, before: u64, limit: u32) -> Result<Vec<SaleRow>> {
+        let raw = select_sales!("WHERE id < ? ORDER BY id DESC LIMIT ?", before, limit)
             .fetch_all(&mut *self.connection().await?)
             .await?;
         raw.into_iter().map(SaleRow::try_from).collect()
@@ -260,18 +276,42 @@ impl Ledger {
     }
 
     /// Changes the phase of a sale that is in `from`; false if it is not, or not any more.
-    pub async fn change_phase(&self, id: SaleId, from: Phase, to: Phase) -> Result<bool> {
+    pub async fn change_phase(
+        &self,
+        actor: &Actor,
+        id: SaleId,
+        from: Phase,
+        to: Phase,
+    ) -> Result<bool> {
+        retry(|| self.change_phase_once(actor, id, from, to)).await
+    }
+
+    async fn change_phase_once(
+        &self,
+        actor: &Actor,
+        id: SaleId,
+        from: Phase,
+        to: Phase,
+    ) -> Result<bool> {
+        let mut transaction = self.begin().await?;
+        let line = Line {
+            before: Some(&from),
+            after: Some(&to),
+            ..told(actor, "sale.phase", id)
+        };
+        log(&mut transaction, line).await?;
         let update = sqlx::query!(
             "UPDATE sales SET phase = ?, version = version + 1 WHERE id = ? AND phase = ?",
             to.as_str(),
             id.0,
             from.as_str()
         );
-        Ok(update
-            .execute(&mut *self.connection().await?)
-            .await?
-            .rows_affected()
-            == 1)
+        let done = update.execute(&mut *transaction).await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// Writes new terms of a sale that is still in the phase it was read in; false if it is not.
@@ -279,11 +319,30 @@ impl Ledger {
     /// cannot be published any more. `beacon` is the round of a public sale that names one.
     pub async fn change_terms(
         &self,
+        actor: &Actor,
         row: &SaleRow,
         terms: &NewSale,
         recount: bool,
         beacon: Option<&Beacon>,
     ) -> Result<bool> {
+        retry(|| self.change_terms_once(actor, row, terms, recount, beacon)).await
+    }
+
+    async fn change_terms_once(
+        &self,
+        actor: &Actor,
+        row: &SaleRow,
+        terms: &NewSale,
+        recount: bool,
+        beacon: Option<&Beacon>,
+    ) -> Result<bool> {
+        let mut transaction = self.begin().await?;
+        let line = Line {
+            before: Some(&row.sale),
+            after: Some(terms),
+            ..told(actor, "sale.change", row.sale.id)
+        };
+        log(&mut transaction, line).await?;
         let update = sqlx::query!(
             "UPDATE sales SET price_minor = ?, total = ?, limit_per_account = ?, opens_at_ms = ?,
                     closes_at_ms = ?, quota = ?, rate_per_second = ?, payment_seconds = ?,
@@ -308,24 +367,30 @@ impl Ledger {
             row.sale.total,
             terms.opens_at.0
         );
-        let done = update.execute(&mut *self.connection().await?).await?;
-        Ok(done.rows_affected() == 1)
+        let done = update.execute(&mut *transaction).await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// Makes a draft whose stock is loaded in this epoch public, and enters its units in the books.
     /// `beacon` is the round that is mixed into its draw.
     pub async fn finish_publish(
         &self,
+        actor: &Actor,
         id: SaleId,
         epoch: u64,
         total: u32,
         beacon: Option<&Beacon>,
     ) -> Result<()> {
-        retry(|| self.finish_publish_once(id, epoch, total, beacon)).await
+        retry(|| self.finish_publish_once(actor, id, epoch, total, beacon)).await
     }
 
     async fn finish_publish_once(
         &self,
+        actor: &Actor,
         id: SaleId,
         epoch: u64,
         total: u32,
@@ -340,6 +405,12 @@ impl Ledger {
             units: total,
         };
         enter(&mut transaction, &[entry]).await?;
+        let line = Line {
+            before: Some(&json!({ "phase": Phase::Draft })),
+            after: Some(&json!({ "phase": Phase::Published, "units": total, "epoch": epoch })),
+            ..told(actor, "sale.publish", id)
+        };
+        log(&mut transaction, line).await?;
         let update = sqlx::query!(
             "UPDATE sales SET phase = 'published', version = version + 1, beacon_round = ?,
                     beacon_due_at_ms = ?
@@ -352,5 +423,16 @@ impl Ledger {
         let done = update.execute(&mut *transaction).await?;
         must_touch("finish publish", 1, done.rows_affected())?;
         Ok(transaction.commit().await?)
+    }
+}
+
+/// A line of the log about a sale.
+fn told<'a, T>(actor: &'a Actor, action: &'static str, sale: SaleId) -> Line<'a, T> {
+    Line {
+        actor,
+        action,
+        subject: format!("sale:{sale}"),
+        before: None,
+        after: None,
     }
 }

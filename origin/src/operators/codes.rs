@@ -40,6 +40,15 @@ impl CodeSecret {
         }
     }
 
+    /// What [`Self::text`] says, as an app reads it.
+    pub fn read(name: &str, text: &str) -> Option<Self> {
+        let secret = Secret::try_from_base32(text).ok()?;
+        Some(Self {
+            bytes: secret.as_ref().try_into().ok()?,
+            name: name.to_owned(),
+        })
+    }
+
     /// Nonce, secret, tag: as the database keeps it.
     pub fn seal(&self, key: &AdminKey) -> Vec<u8> {
         let nonce: [u8; NONCE_LEN] = crate::random_bytes();

@@ -4,11 +4,15 @@
 
 mod audit;
 mod edge;
+mod flow;
 mod guard;
+mod payments;
 
 pub use audit::AuditGauges;
 pub use edge::EdgeMetrics;
+pub use flow::{FlowMeters, FlowMetrics};
 pub use guard::GuardMetrics;
+pub use payments::PaymentMetrics;
 
 use prometheus::{IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 use std::sync::LazyLock;
@@ -36,6 +40,10 @@ pub struct Metrics {
     pub guard: GuardMetrics,
     /// What the PoPs tell of themselves.
     pub edge: EdgeMetrics,
+    /// Refunds and the comparison with the provider.
+    pub payments: PaymentMetrics,
+    /// What the rules of flow control tell.
+    pub flow: FlowMetrics,
     orders_decided: IntCounterVec,
 }
 
@@ -86,6 +94,8 @@ impl Metrics {
             audit: AuditGauges::register(&registry),
             guard: GuardMetrics::register(&registry),
             edge: EdgeMetrics::register(&registry),
+            payments: PaymentMetrics::register(&registry),
+            flow: FlowMetrics::register(&registry),
             registry,
         }
     }

@@ -13,6 +13,9 @@ use std::time::Duration;
 const EVERY: Duration = Duration::from_millis(200);
 /// Rows taken in at once.
 const BATCH: u32 = 500;
+/// A sale that closed longer ago is not counted anew when Redis loses it, in milliseconds: a day more
+/// than that takes.
+const CLOSED_FOR_MS: i64 = 72 * 3_600 * 1_000;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -35,20 +38,30 @@ pub async fn release_all(stores: &Stores) -> Result<(), Failure> {
             return Ok(());
         };
         after = last.id;
-        let mut done = Vec::new();
+        let (mut done, mut kept) = (Vec::new(), Vec::new());
         for row in &rows {
-            if tell(&stores.stock, row).await? == Released::Done {
-                done.push(row.id);
+            match tell(&stores.stock, row).await? {
+                Released::Done => done.push(row.id),
+                Released::Later => kept.push(row.id),
             }
         }
         pass("release.told").await;
         stores.ledger.released(&done).await?;
+        // An order can be refunded long after its sale, when Redis has nothing of it any more.
+        let over = stores.ledger.forget_releases(&kept, CLOSED_FOR_MS).await?;
+        if over > 0 {
+            tracing::info!(
+                releases = over,
+                "Sales that are over were not told of units"
+            );
+        }
     }
 }
 
 async fn tell(stock: &Stock, row: &Release) -> Result<Released, StockError> {
     match row.what {
         Freed::Order(order) => stock.release(row.sale, order, row.epoch).await,
+        Freed::Left(order) => stock.leave(row.sale, order, row.epoch).await,
         Freed::Changed(change, units) => stock.changed(row.sale, change, row.epoch, units).await,
     }
 }

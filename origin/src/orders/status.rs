@@ -126,7 +126,7 @@ pub(crate) fn order(row: OrderRow) -> Order {
         expires_at_ms: row.expires_at,
         payment: row.payment,
         shipment: None,
-        refunded: None,
+        refunded: row.refunded,
         version: row.version,
     }
 }

@@ -3,7 +3,7 @@
 //! Invariant: MySQL decides first, then Redis is told; whoever fails in between repeats the command.
 //! Orders that were admitted before are decided and can be paid all the same.
 
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Actor, Ledger, LedgerError};
 use crate::stock::{Stock, StockError};
 use kernel::ids::SaleId;
 use kernel::sale::Phase;
@@ -62,6 +62,7 @@ pub enum PhaseError {
 pub async fn change(
     ledger: &Ledger,
     stock: &Stock,
+    actor: &Actor,
     id: SaleId,
     change: Change,
 ) -> Result<(), PhaseError> {
@@ -70,7 +71,11 @@ pub async fn change(
     if !running && row.phase != change.phase() {
         return Err(PhaseError::NotRunning(id, row.phase.as_str()));
     }
-    if row.phase != change.phase() && !ledger.change_phase(id, row.phase, change.phase()).await? {
+    if row.phase != change.phase()
+        && !ledger
+            .change_phase(actor, id, row.phase, change.phase())
+            .await?
+    {
         // Somebody else was faster: what holds now is theirs to say.
         let now = ledger.sale(id).await?.ok_or(PhaseError::Unknown(id))?;
         return Err(PhaseError::NotRunning(id, now.phase.as_str()));

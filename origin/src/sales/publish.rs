@@ -6,7 +6,7 @@
 
 use super::beacon::Rounds;
 use crate::ids::{IdError, Ids};
-use crate::ledger::{Ledger, LedgerError, NewSale, Seed};
+use crate::ledger::{Actor, Ledger, LedgerError, NewSale, Seed};
 use crate::stock::{Stock, StockError, Switched};
 use kernel::ids::{ItemId, SaleId};
 use kernel::money::Money;
@@ -108,7 +108,12 @@ pub enum Published {
 }
 
 /// Makes a draft of a sale and returns its id.
-pub async fn create(ledger: &Ledger, ids: &Ids, draft: SaleDraft) -> Result<SaleId, PublishError> {
+pub async fn create(
+    ledger: &Ledger,
+    ids: &Ids,
+    actor: &Actor,
+    draft: SaleDraft,
+) -> Result<SaleId, PublishError> {
     check(&draft).map_err(PublishError::Invalid)?;
     if ledger.item(draft.item).await?.is_none() {
         return Err(PublishError::Invalid(format!(
@@ -119,7 +124,7 @@ pub async fn create(ledger: &Ledger, ids: &Ids, draft: SaleDraft) -> Result<Sale
     let id = SaleId(ids.next().await?);
     let sale = draft.into_sale(id);
     if ledger
-        .insert_sale(&sale, Seed(crate::random_bytes()))
+        .insert_sale(actor, &sale, Seed(crate::random_bytes()))
         .await?
     {
         Ok(id)
@@ -178,6 +183,7 @@ pub(super) fn check(draft: &SaleDraft) -> Result<(), String> {
 pub async fn publish(
     ledger: &Ledger,
     stock: &Stock,
+    actor: &Actor,
     rounds: Option<Rounds>,
     id: SaleId,
 ) -> Result<Published, PublishError> {
@@ -195,7 +201,7 @@ pub async fn publish(
         return Err(PublishError::Overtaken(id, epoch));
     }
     ledger
-        .finish_publish(id, count.epoch, count.available, beacon.as_ref())
+        .finish_publish(actor, id, count.epoch, count.available, beacon.as_ref())
         .await?;
     if let Err(error) = ledger.freeze_lobbies(id).await {
         tracing::warn!(%error, sale = %id, "The draw is left to the role `timers`");

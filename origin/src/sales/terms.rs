@@ -5,7 +5,7 @@
 
 use super::beacon::Rounds;
 use super::publish::{PublishError, SaleDraft, check};
-use crate::ledger::{Ledger, NewSale, SaleRow};
+use crate::ledger::{Actor, Ledger, NewSale, SaleRow};
 use kernel::ids::SaleId;
 use kernel::money::Money;
 use kernel::sale::Phase;
@@ -29,6 +29,7 @@ pub struct Terms {
 /// waits for another round of the beacon; no such round is out yet.
 pub async fn change_terms(
     ledger: &Ledger,
+    actor: &Actor,
     rounds: Option<Rounds>,
     id: SaleId,
     terms: Terms,
@@ -45,7 +46,10 @@ pub async fn change_terms(
         other => other.clone(),
     };
     let beacon = beacon.as_ref();
-    if ledger.change_terms(&row, &sale, recount, beacon).await? {
+    if ledger
+        .change_terms(actor, &row, &sale, recount, beacon)
+        .await?
+    {
         Ok(())
     } else {
         let message = "the sale was published or closed meanwhile; look at it and try again";

@@ -6,7 +6,7 @@
 
 use crate::fail_points::pass;
 use crate::ids::{IdError, Ids};
-use crate::ledger::{Direction, Ended, Ledger, LedgerError, StockChange};
+use crate::ledger::{Actor, Direction, Ended, Ledger, LedgerError, StockChange};
 use crate::sales::UNITS_MAX;
 use crate::stock::{Stock, StockError, Withdrawn};
 use crate::stores::Stores;
@@ -63,6 +63,7 @@ pub async fn change_units(
     ledger: &Ledger,
     stock: &Stock,
     ids: &Ids,
+    actor: &Actor,
     sale: SaleId,
     direction: Direction,
     units: u32,
@@ -85,7 +86,7 @@ pub async fn change_units(
         direction,
         units,
     };
-    ledger.ask_for_change(&change).await?;
+    ledger.ask_for_change(actor, &change).await?;
     finish(ledger, stock, &change).await
 }
 

@@ -12,7 +12,7 @@ use std::ops::RangeInclusive;
 
 const PREFIX: &str = "DOORBUSTER_";
 /// Every key there is; anything else that begins with the prefix is a mistake somebody made.
-const KEYS: [&str; 28] = [
+const KEYS: &[&str] = &[
     "ADMIN_KEY",
     "ADMIN_LISTEN",
     "ADMIN_PROXIES",
@@ -28,11 +28,13 @@ const KEYS: [&str; 28] = [
     "NATS_URL",
     "OPS_LISTEN",
     "PAYMENTS_API_KEY",
+    "PAYMENTS_PROVIDER",
     "PAYMENTS_URL",
     "PAYMENTS_WEBHOOK_SECRET",
     "POPS",
     "PUBLIC_URL",
     "REDIS_URL",
+    "REFUND_SECONDS",
     "SESSION_KEY",
     "SMTP_URL",
     "STREAM_BYTES_MAX",
@@ -136,6 +138,19 @@ impl Reader {
             self.fault(key, "may hold letters, digits, - and _ alone");
         }
         value
+    }
+
+    /// One of these words, the first if it is not given.
+    pub fn choice<'a>(&mut self, key: &str, words: &[&'a str]) -> &'a str {
+        let first = words.first().copied().unwrap_or_default();
+        let Some(value) = self.value(key) else {
+            return first;
+        };
+        let chosen = words.iter().find(|word| **word == value).copied();
+        chosen.unwrap_or_else(|| {
+            self.fault(key, format_args!("is not {}", words.join(" or ")));
+            first
+        })
     }
 
     /// A whole number within `range`.

@@ -25,7 +25,7 @@ impl Planted {
         let world = World::new().await;
         let sale = world.sale(20, 3).await;
         let (paid, settlement) = with_payment(&world, sale).await;
-        world.stores.ledger.settle(&settlement).await.unwrap();
+        world.settle(&settlement).await;
         let pending = world.pending(sale, 2, 2).await;
         let undecided = world.admit(sale, 3, 3).await;
         Self {
@@ -253,6 +253,52 @@ const FAULTS: &[(&str, &[&str], &[&str])] = &[
         "a payment without the provider's word",
         &["DELETE FROM payment_events"],
         &["paid-once"],
+    ),
+    (
+        "more money on its way back than came",
+        &[
+            "INSERT INTO refunds (id, payment_id, order_id, provider, payment_ref, amount_minor,
+                                  currency, reason, state, next_attempt_at_ms, due_at_ms,
+                                  created_at_ms)
+             SELECT 1, id, order_id, provider, provider_ref, amount_minor + 1, currency, 'operator',
+                    'done', 1, 1, 1 FROM payments",
+        ],
+        &["paid-once"],
+    ),
+    (
+        "late money that does not go back",
+        &[
+            "UPDATE orders SET state = 'expired', expires_at_ms = 1 WHERE id = :paid",
+            "UPDATE stock_entries SET target = 'available'
+             WHERE order_id = :paid AND source = 'reserved'",
+            "UPDATE sale_accounts SET units = 0 WHERE account_id = 1",
+            "UPDATE sales SET sold = 0",
+            "INSERT INTO release_outbox (sale_id, order_id, epoch, created_at_ms)
+             VALUES (:sale, :paid, 1, 9000000000000)",
+        ],
+        &["paid-once"],
+    ),
+    (
+        "an order refunded without its money",
+        &[
+            "UPDATE orders SET state = 'refunded' WHERE id = :paid",
+            "INSERT INTO stock_entries (sale_id, order_id, source, target, units, created_at_ms)
+             VALUES (:sale, :paid, 'sold', 'available', 1, 1)",
+            "UPDATE sale_accounts SET units = 0 WHERE account_id = 1",
+            "UPDATE sales SET sold = 0",
+            "INSERT INTO release_outbox (sale_id, order_id, epoch, created_at_ms)
+             VALUES (:sale, :paid, 1, 9000000000000)",
+        ],
+        &["paid-once"],
+    ),
+    (
+        "units of an order given back twice",
+        &[
+            "INSERT INTO stock_entries (sale_id, order_id, source, target, units, created_at_ms)
+             VALUES (:sale, :paid, 'sold', 'available', 1, 1),
+                    (:sale, :paid, 'sold', 'supply', 1, 1)",
+        ],
+        &["once", "books-balance"],
     ),
     (
         "money for another order",

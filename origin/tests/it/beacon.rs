@@ -1,6 +1,6 @@
 //! A beacon's round in the draw: from a file, over HTTP, or missing.
 
-use crate::support::World;
+use crate::support::{World, actor};
 use axum::routing::get;
 use kernel::ids::SaleId;
 use kernel::lobby::{BEACON_AFTER_MS, Lobby};
@@ -20,10 +20,12 @@ async fn sale(world: &World) -> SaleId {
         ..world.draft(10, 1).await
     };
     let stores = &world.stores;
-    let id = create(&stores.ledger, &stores.ids, draft).await.unwrap();
-    let without = publish(&stores.ledger, &stores.stock, None, id).await;
+    let id = create(&stores.ledger, &stores.ids, &actor(), draft)
+        .await
+        .unwrap();
+    let without = publish(&stores.ledger, &stores.stock, &actor(), None, id).await;
     assert!(matches!(without, Err(PublishError::NoBeacon(_))));
-    publish(&stores.ledger, &stores.stock, Some(ROUNDS), id)
+    publish(&stores.ledger, &stores.stock, &actor(), Some(ROUNDS), id)
         .await
         .unwrap();
     id

@@ -1,6 +1,6 @@
 //! Leases: slots outstanding stay within quota × units left.
 
-use crate::support::World;
+use crate::support::{World, actor};
 use kernel::ids::{AccountId, OrderId, SaleId};
 use kernel::lease::{LeaseGrant, LeaseRequest};
 use kernel::token::PurchaseToken;
@@ -125,7 +125,9 @@ async fn nobody_leases_slots_of_a_sale_that_is_not_public() {
     let world = World::new().await;
     let draft = world.draft(5, 1).await;
     let (ledger, ids) = (&world.stores.ledger, &world.stores.ids);
-    let id = origin::sales::create(ledger, ids, draft).await.unwrap();
+    let id = origin::sales::create(ledger, ids, &actor(), draft)
+        .await
+        .unwrap();
     assert_eq!(
         ask(&world, &Leases::default(), id, "pop-1", 5).await.count,
         0

@@ -1,7 +1,7 @@
 //! Lobbies: what PoPs report, and when and with whom places are drawn.
 
 use crate::site::{Site, assert_problem};
-use crate::support::eventually;
+use crate::support::{actor, eventually};
 use kernel::ids::SaleId;
 use kernel::lobby::{CLOSING_MS_MAX, EMPTY_ROOT, Lobby};
 use origin::sales::{SaleDraft, create, freeze_all};
@@ -107,7 +107,9 @@ async fn a_report_that_cannot_be_true_is_refused() {
     assert_problem(&unknown, 404, "unknown-sale");
     let draft = site.world.draft(1, 1).await;
     let stores = &site.world.stores;
-    let draft = create(&stores.ledger, &stores.ids, draft).await.unwrap();
+    let draft = create(&stores.ledger, &stores.ids, &actor(), draft)
+        .await
+        .unwrap();
     let answer = report(&site, "pop-1", draft, 0, Value::Null).await;
     assert_problem(&answer, 404, "unknown-sale");
 }

@@ -1,12 +1,19 @@
 //! Pausing, resuming and closing a running sale.
 
-use crate::support::World;
+use crate::support::{World, actor};
 use kernel::sale::Phase;
 use origin::sales::{Change, PhaseError, change, create};
 use origin::stock::Held;
 
 async fn apply(world: &World, sale: kernel::ids::SaleId, wanted: Change) -> Result<(), PhaseError> {
-    change(&world.stores.ledger, &world.stores.stock, sale, wanted).await
+    change(
+        &world.stores.ledger,
+        &world.stores.stock,
+        &actor(),
+        sale,
+        wanted,
+    )
+    .await
 }
 
 #[tokio::test]
@@ -43,7 +50,7 @@ async fn a_draft_has_nothing_to_hold() {
     let world = World::new().await;
     let draft = world.draft(5, 1).await;
     let (ledger, ids) = (&world.stores.ledger, &world.stores.ids);
-    let id = create(ledger, ids, draft).await.unwrap();
+    let id = create(ledger, ids, &actor(), draft).await.unwrap();
     let paused = apply(&world, id, Change::Pause).await;
     assert!(matches!(paused, Err(PhaseError::NotRunning(_, "draft"))));
     assert_eq!(ledger.sale(id).await.unwrap().unwrap().phase, Phase::Draft);

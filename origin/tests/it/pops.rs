@@ -1,7 +1,7 @@
 //! PoPs: heard, revoked, restored, their keys rotated; each change holds within two seconds.
 
 use crate::site::{Call, GET, Site, assert_problem};
-use crate::support::eventually;
+use crate::support::{actor, eventually};
 use kernel::ids::{AccountId, OrderId};
 use kernel::lease::{LEASE_LIFE_SECONDS, LeaseGrant};
 use kernel::token::{PurchaseToken, mint};
@@ -83,8 +83,8 @@ async fn a_revoked_pop_is_shut_out_and_its_slots_flow_back() {
     assert_eq!(ask("pop-2").await.1["count"], 0);
 
     let ledger = &site.world.stores.ledger;
-    assert!(ledger.revoke_pop("pop-1").await.unwrap());
-    assert!(!ledger.revoke_pop("pop-9").await.unwrap());
+    assert!(ledger.revoke_pop(&actor(), "pop-1").await.unwrap());
+    assert!(!ledger.revoke_pop(&actor(), "pop-9").await.unwrap());
     soon("a PoP that is shut out", async || {
         ask("pop-1").await.0 == 403
     })
@@ -98,7 +98,7 @@ async fn a_revoked_pop_is_shut_out_and_its_slots_flow_back() {
     })
     .await;
 
-    assert!(ledger.restore_pop("pop-1").await.unwrap());
+    assert!(ledger.restore_pop(&actor(), "pop-1").await.unwrap());
     soon("a PoP that may come in again", async || {
         ask("pop-1").await.0 == 200
     })
@@ -149,8 +149,14 @@ async fn a_rotated_key_counts_at_once_and_the_former_as_long_as_its_tokens() {
     assert_problem(&place(1, 3).await, 403, "token-invalid");
 
     let ledger = &site.world.stores.ledger;
-    assert_eq!(ledger.rotate_pop("pop-9").await.unwrap(), Rotated::Unknown);
-    assert_eq!(ledger.rotate_pop("pop-1").await.unwrap(), Rotated::To(2));
+    assert_eq!(
+        ledger.rotate_pop(&actor(), "pop-9").await.unwrap(),
+        Rotated::Unknown
+    );
+    assert_eq!(
+        ledger.rotate_pop(&actor(), "pop-1").await.unwrap(),
+        Rotated::To(2)
+    );
     assert_eq!(place(1, 2).await.0, 202);
     assert_eq!(place(2, 1).await.0, 202);
     soon("a list with the new key", async || {
@@ -158,7 +164,7 @@ async fn a_rotated_key_counts_at_once_and_the_former_as_long_as_its_tokens() {
         first["key_version"] == 2 && first["oldest_key_version"] == 1
     })
     .await;
-    let again = ledger.rotate_pop("pop-1").await.unwrap();
+    let again = ledger.rotate_pop(&actor(), "pop-1").await.unwrap();
     assert!(matches!(again, Rotated::TooSoon(left) if left > 0));
 
     let life_ms = LEASE_LIFE_SECONDS * 1_000;
@@ -185,14 +191,16 @@ async fn another_rate_and_a_pause_reach_the_edge_within_two_seconds() {
         rate_per_second: Some(7),
         ..Terms::default()
     };
-    change_terms(ledger, None, sale, terms, origin::now())
+    change_terms(ledger, &actor(), None, sale, terms, origin::now())
         .await
         .unwrap();
     soon("the new rate", async || {
         shown().await["rate_per_second"] == 7
     })
     .await;
-    change(ledger, stock, sale, Change::Pause).await.unwrap();
+    change(ledger, stock, &actor(), sale, Change::Pause)
+        .await
+        .unwrap();
     soon("the pause", async || shown().await["state"] == "paused").await;
     let body = json!({
         "sale_id": sale, "generation": "g", "want": 1, "waiting": [], "returned": null

@@ -15,7 +15,10 @@ use kernel::token::{PurchaseToken, mint};
 use origin::accounts::Accounts;
 use origin::http::{Origin, edge_routes};
 use origin::payments::Provider;
-use origin::settings::{AccountSettings, HttpSettings, PaymentSettings, Secret, TextSettings};
+use origin::settings::{
+    AccountSettings, HttpSettings, PaymentSettings, RefundSettings, SandboxSettings, Secret,
+    TextSettings,
+};
 use serde_json::Value;
 use std::sync::Arc;
 use tower::ServiceExt;
@@ -47,17 +50,42 @@ pub const GET: Call = Call {
     body: String::new(),
 };
 
+/// Nobody listens there.
+const NO_MAIL: &str = "smtp://127.0.0.1:9";
+
+fn paid_nowhere() -> PaymentSettings {
+    PaymentSettings::Sandbox(SandboxSettings {
+        url: "http://127.0.0.1:9".into(),
+        api_key: Secret("key".into()),
+        webhook_secret: Secret("secret".into()),
+    })
+}
+
 impl Site {
     pub async fn new() -> Self {
         Self::of(World::new().await)
     }
 
     pub fn of(world: World) -> Self {
-        Self::that_sends(world, "smtp://127.0.0.1:9", None)
+        Self::with(world, paid_nowhere(), NO_MAIL, None)
+    }
+
+    /// One whose payments are made there.
+    pub fn paying_at(world: World, payments: PaymentSettings) -> Self {
+        Self::with(world, payments, NO_MAIL, None)
     }
 
     /// One whose mail and text messages go there.
     pub fn that_sends(world: World, smtp_url: &str, texts: Option<TextSettings>) -> Self {
+        Self::with(world, paid_nowhere(), smtp_url, texts)
+    }
+
+    fn with(
+        world: World,
+        payments: PaymentSettings,
+        smtp_url: &str,
+        texts: Option<TextSettings>,
+    ) -> Self {
         let keys = pop_keys("pop-1");
         let account_settings = AccountSettings {
             session_key: SigningKey::from_bytes(&[7; 32]),
@@ -68,11 +96,6 @@ impl Site {
         let stores = world.stores.clone();
         let (ledger, ids) = (stores.ledger.clone(), stores.ids.clone());
         let accounts = Accounts::new(&account_settings, ledger, &stores.stock, ids).unwrap();
-        let payments = PaymentSettings {
-            url: "http://127.0.0.1:9".into(),
-            api_key: Secret("key".into()),
-            webhook_secret: Secret("secret".into()),
-        };
         let http = HttpSettings {
             edge_listen: ([127, 0, 0, 1], 0).into(),
             webhooks_listen: ([127, 0, 0, 1], 0).into(),
@@ -81,8 +104,11 @@ impl Site {
                 .into(),
             public_url: "http://127.0.0.1:8080".into(),
         };
-        let provider = Provider::new(payments.clone(), &http.public_url).unwrap();
-        let origin = Origin::new(stores, accounts.clone(), provider, http, payments);
+        let provider = Provider::new(payments).unwrap();
+        let refunds = RefundSettings {
+            promised_ms: 300_000,
+        };
+        let origin = Origin::new(stores, accounts.clone(), provider, http, refunds);
         Self {
             world,
             origin,

@@ -2,10 +2,10 @@
 //! ids never meet.
 
 use crate::proxy::Proxy;
-use kernel::ids::{AccountId, ItemId, LeaseId, OrderId, SaleId};
+use kernel::ids::{AccountId, ItemId, LeaseId, OrderId, RefundId, SaleId};
 use kernel::money::Money;
 use origin::catalogue::{ItemDraft, add_item};
-use origin::ledger::{Admitted, Decided, Ledger};
+use origin::ledger::{Actor, Admitted, Decided, Ledger, Promise, Settled, Settlement};
 use origin::ops::rebuild::{Rebuilt, rebuild};
 use origin::queue::{Queue, QueueError};
 use origin::sales::{SaleDraft, create, publish};
@@ -87,6 +87,18 @@ impl World {
         }
     }
 
+    /// The same world as another process sees it.
+    pub async fn beside(&self) -> Self {
+        let stores = Stores::connect(&self.settings)
+            .await
+            .expect("the stores answer");
+        Self {
+            stores,
+            settings: self.settings.clone(),
+            pool: self.pool.clone(),
+        }
+    }
+
     /// The settings by which a program finds these stores.
     pub fn settings(&self) -> [(&'static str, &str); 5] {
         [
@@ -101,6 +113,10 @@ impl World {
     /// What the names of this world's streams and subjects begin with.
     pub fn prefix(&self) -> &str {
         &self.settings.stream_prefix
+    }
+
+    pub fn store_settings(&self) -> &StoreSettings {
+        &self.settings
     }
 
     pub fn mysql_url(&self) -> &str {
@@ -151,10 +167,10 @@ impl World {
     }
 
     pub async fn open(&self, draft: SaleDraft) -> SaleId {
-        let id = create(&self.stores.ledger, &self.stores.ids, draft)
+        let id = create(&self.stores.ledger, &self.stores.ids, &actor(), draft)
             .await
             .unwrap();
-        publish(&self.stores.ledger, &self.stores.stock, None, id)
+        publish(&self.stores.ledger, &self.stores.stock, &actor(), None, id)
             .await
             .unwrap();
         id
@@ -235,6 +251,16 @@ impl World {
         let done = [admitted.order_id];
         stock.decided(admitted.sale_id, &done).await.unwrap();
         decided
+    }
+
+    /// Settles as the webhooks listener does.
+    pub async fn settle(&self, settlement: &Settlement) -> Settled {
+        let promise = Promise {
+            refund: RefundId(self.id().await),
+            within_ms: 300_000,
+        };
+        let ledger = &self.stores.ledger;
+        ledger.settle(settlement, promise).await.unwrap()
     }
 
     /// Counts a sale anew.
@@ -319,6 +345,11 @@ async fn take_workers(pool: &MySqlPool) {
             .await
             .unwrap();
     }
+}
+
+/// Who changes things in tests.
+pub fn actor() -> Actor {
+    Actor("shell:test".to_owned())
 }
 
 pub fn usd(amount_minor: i64) -> Money {

@@ -1,6 +1,6 @@
 //! Units added to a running sale and withdrawn from it.
 
-use crate::support::{World, eventually};
+use crate::support::{World, actor, eventually};
 use kernel::ids::{SaleId, StockChangeId};
 use origin::ledger::{Direction, Ended, Freed, StockChange};
 use origin::ops::audit::audit;
@@ -16,7 +16,16 @@ impl World {
         units: u32,
     ) -> Result<(), UnitsError> {
         let (ledger, stock) = (&self.stores.ledger, &self.stores.stock);
-        change_units(ledger, stock, &self.stores.ids, sale, direction, units).await
+        change_units(
+            ledger,
+            stock,
+            &self.stores.ids,
+            &actor(),
+            sale,
+            direction,
+            units,
+        )
+        .await
     }
 
     async fn total(&self, sale: SaleId) -> u32 {
@@ -40,7 +49,11 @@ impl World {
             direction,
             units,
         };
-        self.stores.ledger.ask_for_change(&change).await.unwrap();
+        self.stores
+            .ledger
+            .ask_for_change(&actor(), &change)
+            .await
+            .unwrap();
         let long_ago = "UPDATE stock_changes SET created_at_ms = 1".to_owned();
         self.sql(long_ago).await;
         change

@@ -37,6 +37,8 @@ pub struct Programs {
 pub struct Cli {
     program: PathBuf,
     folder: PathBuf,
+    /// Where the command line would keep a session.
+    configuration: PathBuf,
     environment: Vec<(String, String)>,
 }
 
@@ -90,6 +92,7 @@ impl Programs {
         Cli {
             program: self.binaries.join("doorbuster"),
             folder: workspace::top(),
+            configuration: self.data.join("configuration"),
             environment: self.origin_environment.clone(),
         }
     }
@@ -247,6 +250,8 @@ impl Cli {
             .env_clear()
             .envs(programs::plain_environment())
             .envs(self.environment.iter().map(|(key, value)| (key, value)))
+            // Whoever is signed in elsewhere on this machine is not meant.
+            .env("XDG_CONFIG_HOME", &self.configuration)
             .current_dir(&self.folder)
             .stdin(Stdio::null())
             .output()

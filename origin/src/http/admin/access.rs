@@ -164,7 +164,7 @@ pub(super) async fn permit(
         if let Some(gate) = gate {
             gate.door.forbid(operator, &what, needs).await?;
         }
-        let detail = format!("You are a {}; this takes a {needs}.", operator.role);
+        let detail = format!("Your role is {}; this takes {needs}.", operator.role);
         return Err(Problem::new(ProblemKind::Forbidden, detail).into());
     }
     Ok(next.run(request).await)

@@ -48,16 +48,18 @@ impl Ledger {
         Ok(finding.collect())
     }
 
-    /// Orders accepted more than once, or ended more than once.
+    /// Orders accepted, ended or refunded more than once.
     pub async fn once_findings(&self, sale: SaleId) -> Result<Vec<Finding>> {
         let rows = sqlx::query!(
             r#"SELECT order_id AS "order_id!: u64",
                       CAST(SUM(source = 'available') AS SIGNED) AS "begun!: i64",
-                      CAST(SUM(source = 'reserved') AS SIGNED) AS "ended!: i64"
+                      CAST(SUM(source = 'reserved') AS SIGNED) AS "ended!: i64",
+                      CAST(SUM(source = 'sold') AS SIGNED) AS "refunded!: i64"
                FROM stock_entries
                WHERE sale_id = ? AND order_id IS NOT NULL
                GROUP BY order_id
                HAVING SUM(source = 'available') > 1 OR SUM(source = 'reserved') > 1
+                   OR SUM(source = 'sold') > 1
                LIMIT ?"#,
             sale.0,
             FINDINGS_MAX
@@ -68,8 +70,8 @@ impl Ledger {
             way: "entries",
             subject: row.order_id,
             text: format!(
-                "sale {sale}: order {} was accepted {} times and ended {} times",
-                row.order_id, row.begun, row.ended
+                "sale {sale}: order {} was accepted {} times, ended {} times, refunded {} times",
+                row.order_id, row.begun, row.ended, row.refunded
             ),
         });
         Ok(finding.collect())
@@ -90,6 +92,7 @@ impl Ledger {
                    OR (stock_entries.source = 'reserved' AND stock_entries.target = 'sold'
                        AND (orders.state NOT IN ('paid', 'packed', 'shipped', 'delivered', 'refunded')
                             OR stock_entries.created_at_ms > orders.expires_at_ms + ?))
+                   OR (stock_entries.source = 'sold' AND orders.state <> 'refunded')
                    OR (stock_entries.source = 'reserved' AND stock_entries.target = 'available'
                        AND (orders.state NOT IN ('cancelled', 'expired')
                             OR (orders.state = 'expired'
@@ -127,58 +130,6 @@ impl Ledger {
         Ok(finding.collect())
     }
 
-    /// Orders and payments that contradict each other, and payments acted on more than once.
-    pub async fn payment_findings(&self, sale: SaleId) -> Result<Vec<Finding>> {
-        let rows = sqlx::query!(
-            r#"SELECT id AS "id!: u64", state AS "state!", payment_state AS "payment_state?",
-                      acted AS "acted!: i64"
-               FROM (SELECT orders.id, orders.state, payments.state AS payment_state,
-                            (SELECT COUNT(*) FROM payment_events
-                             WHERE payment_events.payment_id = payments.id
-                               AND payment_events.outcome IN ('paid', 'late')) AS acted
-                     FROM orders LEFT JOIN payments ON payments.order_id = orders.id
-                     WHERE orders.sale_id = ?) AS settled
-               WHERE acted > 1
-                  OR (payment_state = 'paid' AND acted = 0)
-                  OR (state IN ('paid', 'packed', 'shipped', 'delivered')
-                      AND (payment_state IS NULL OR payment_state <> 'paid'))
-                  OR (state NOT IN ('paid', 'packed', 'shipped', 'delivered', 'refunded')
-                      AND payment_state = 'paid')
-               LIMIT ?"#,
-            sale.0,
-            FINDINGS_MAX
-        );
-        let rows = rows.fetch_all(&mut *self.connection().await?).await?;
-        let mut findings = Vec::new();
-        for row in rows {
-            let payment = row.payment_state.unwrap_or_else(|| "missing".to_owned());
-            let sold = matches!(
-                row.state.as_str(),
-                "paid" | "packed" | "shipped" | "delivered"
-            );
-            let mut found = |invariant, text| {
-                findings.push(Finding {
-                    invariant,
-                    way: "payment",
-                    subject: row.id,
-                    text: format!("sale {sale}: order {} {text}", row.id),
-                });
-            };
-            if row.acted > 1 {
-                let text = format!("was paid by {} events", row.acted);
-                found(Invariant::Once, text);
-            }
-            if payment == "paid" && row.acted == 0 {
-                let text = "has a payment that is paid without an event of the provider";
-                found(Invariant::PaidOnce, text.to_owned());
-            } else if sold != (payment == "paid") && row.state != "refunded" {
-                let text = format!("is {} and its payment {payment}", row.state);
-                found(Invariant::PaidOnce, text);
-            }
-        }
-        Ok(findings)
-    }
-
     /// The states of those of these orders that have a row.
     pub async fn order_states(&self, ids: &[OrderId]) -> Result<HashMap<OrderId, OrderState>> {
         if ids.is_empty() {
@@ -206,6 +157,7 @@ fn ends_so(state: &str, source: &str, target: &str) -> bool {
             )
         }
         ("reserved", "available") => matches!(state, "cancelled" | "expired"),
+        ("sold", _) => state == "refunded",
         _ => true,
     }
 }

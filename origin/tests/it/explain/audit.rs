@@ -55,8 +55,9 @@ pub const CASES: &[Case] = &[
             ("orders", "orders_sale_state"),
             ("payment_events", "payment_events_payment"),
             ("payments", "payments_order"),
+            ("refunds", "refunds_order"),
         ],
-        5_000,
+        7_000,
     ),
     // An account has four orders over all sales.
     known(

@@ -72,8 +72,8 @@ pub const CASES: &[Case] = &[
         2,
     ),
     known(
-        "FROM payments WHERE provider_ref = ? FOR UPDATE",
-        &["'pay_1006003'"],
+        "FROM payments WHERE provider_ref = ? AND provider = ? FOR UPDATE",
+        &["'pay_1006003'", "'sandbox'"],
         &[("payments", "payments_provider_ref")],
         2,
     ),
@@ -82,6 +82,31 @@ pub const CASES: &[Case] = &[
         &["1006003"],
         &[("payments", "payments_order")],
         2,
+    ),
+    // Refunds: 2,000, of which 20 are due.
+    known(
+        "SELECT id FROM refunds WHERE automatic = ?",
+        &["'sandbox:pay_1006003'"],
+        &[("refunds", "refunds_automatic")],
+        2,
+    ),
+    sorted(known(
+        "FROM refunds WHERE state IN ('pending', 'sent') AND provider = ?",
+        &["'sandbox'", "32"],
+        &[("refunds", "refunds_state_next")],
+        60,
+    )),
+    known(
+        "FROM refunds WHERE state IN ('pending', 'sent', 'failed')",
+        &[],
+        &[("refunds", "refunds_state_next")],
+        60,
+    ),
+    known(
+        "FROM refunds WHERE order_id = ? ORDER BY id",
+        &["1006003"],
+        &[("refunds", "refunds_order")],
+        4,
     ),
     // Releases.
     built(
@@ -208,14 +233,22 @@ pub const CASES: &[Case] = &[
     known(
         "WHERE orders.id = ? AND orders.account_id = ?",
         &["1006003", "1003"],
-        &[("orders", "PRIMARY"), ("payments", "payments_order")],
-        4,
+        &[
+            ("orders", "PRIMARY"),
+            ("payments", "payments_order"),
+            ("refunds", "refunds_order"),
+        ],
+        6,
     ),
     known(
         "WHERE orders.account_id = ? AND orders.id < ? ORDER BY orders.id DESC LIMIT ?",
         &["1003", "9000000000000000000", "20"],
-        &[("orders", "orders_account"), ("payments", "payments_order")],
-        12,
+        &[
+            ("orders", "orders_account"),
+            ("payments", "payments_order"),
+            ("refunds", "refunds_order"),
+        ],
+        20,
     ),
     built(
         "SELECT id FROM orders WHERE id IN (1006000, 1006010, 9)",
@@ -272,6 +305,25 @@ pub const CASES: &[Case] = &[
          FROM items WHERE id IN (1, 2)",
         &[("items", "PRIMARY")],
         4,
+    ),
+    // Flow control: there are 2,000 sets of rules; 3 origins of 500 live.
+    known(
+        "SELECT CAST(COALESCE((SELECT MAX(version) FROM rule_sets), 0)",
+        &["5000"],
+        &[("origins", "origins_last_seen")],
+        8,
+    ),
+    known(
+        "FROM rule_sets WHERE version <= ? ORDER BY version DESC LIMIT ?",
+        &["1000", "10"],
+        &[("rule_sets", "PRIMARY")],
+        11,
+    ),
+    known(
+        "UPDATE origins SET applied_version = ?, refused_version = ?,",
+        &["7", "NULL", "'origin-7'"],
+        &[("origins", "PRIMARY")],
+        2,
     ),
     // Accounts.
     known(

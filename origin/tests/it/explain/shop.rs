@@ -94,6 +94,15 @@ pub async fn fill(world: &World) {
         format!("({lease}, {sale}, 'pop-1', 'g', {slot}, {LEASE_SLOTS}, {ends}, 1)")
     });
     insert(world, columns, leases).await;
+    let sets = (1..=2_000).map(|version| format!("({version}, 'ada', 'a flood', '{{}}', 1)"));
+    let columns = "rule_sets (version, author, why, rules, created_at_ms)";
+    insert(world, columns, sets).await;
+    let origins = (0..500).map(|n| {
+        let seen = if n < 3 { now + 600_000 } else { 1 };
+        format!("('origin-{n}', '127.0.0.1:{n}', 7, {seen})")
+    });
+    let columns = "origins (id, address, applied_version, last_seen_ms)";
+    insert(world, columns, origins).await;
     let accounts = orders().map(|(n, _, sale)| format!("({sale}, {}, 1)", n % 5_000));
     insert(
         world,
@@ -117,6 +126,13 @@ pub async fn fill(world: &World) {
     let events = paid().map(|(_, id, _)| format!("('evt_{id}', {id}, 'paid', 'paid', 1)"));
     let columns = "payment_events (id, payment_id, kind, outcome, received_at_ms)";
     insert(world, columns, events).await;
+    let refunds = paid().take(2_000).enumerate().map(|(n, (_, id, _))| {
+        let state = if n % 100 == 0 { "pending" } else { "done" };
+        format!("({id}, {id}, {id}, 'sandbox', 'pay_{id}', 1, 'USD', 'late', '{state}', 1, 1, 1, 'sandbox:pay_{id}')")
+    });
+    let columns = "refunds (id, payment_id, order_id, provider, payment_ref, amount_minor, currency,
+                            reason, state, next_attempt_at_ms, due_at_ms, created_at_ms, automatic)";
+    insert(world, columns, refunds).await;
     let outbox = (0..2_000).map(|n| format!("({}, {}, 1, {now})", 1 + n % RUNNING, n));
     let into = "release_outbox (sale_id, order_id, epoch, created_at_ms)";
     insert(world, into, outbox).await;
@@ -130,7 +146,7 @@ pub async fn fill(world: &World) {
     let columns = "addresses (id, account_id, address, created_at_ms)";
     insert(world, columns, addresses).await;
     fill_lobbies(world).await;
-    let tables = "addresses, lobbies, draw_pops, pop_waiting, pops, sales, orders, leases, sale_accounts, stock_entries, payments, payment_events, \
+    let tables = "addresses, lobbies, draw_pops, pop_waiting, pops, sales, orders, leases, sale_accounts, stock_entries, payments, payment_events, refunds, \
                   release_outbox, stock_changes, accounts";
     world.sql(format!("ANALYZE TABLE {tables}")).await;
 }
