@@ -13,6 +13,7 @@ mod account;
 mod actor;
 mod audit;
 mod dead_letters;
+mod delivery;
 mod desk;
 mod item;
 mod lobby;
@@ -26,6 +27,7 @@ mod rules;
 mod sale;
 mod session;
 mod terminal;
+mod webhooks;
 mod when;
 
 use clap::{Parser, Subcommand};
@@ -73,6 +75,12 @@ enum Command {
     /// Orders.
     #[command(subcommand)]
     Order(order::Command),
+    /// The way of paid orders to their buyers.
+    #[command(subcommand)]
+    Delivery(delivery::Command),
+    /// Programs of others that are told of orders.
+    #[command(subcommand)]
+    Webhooks(webhooks::Command),
     /// Payments: what goes back, and what the provider says.
     #[command(subcommand)]
     Payments(payments::Command),
@@ -179,6 +187,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Payments(command) => return payments::run(command, &stores).await,
         Command::Rules(command) => rules::run(command, &stores).await?,
+        Command::Delivery(command) => delivery::run(command, &stores).await?,
+        Command::Webhooks(command) => webhooks::run(command, &stores).await?,
         Command::Account(command) => account::run(command, &stores).await?,
         Command::Audit(arguments) => return audit::run(&arguments, &stores).await,
         _ => unreachable!("the others have been run"),

@@ -8,14 +8,16 @@ use clap::{Parser, ValueEnum};
 use origin::accounts::Accounts;
 use origin::flow::Member;
 use origin::http::{Origin, admin_routes, bind, edge_routes, ops_routes, serve, webhook_routes};
+use origin::notifications::{Sender, clean, fan_out, send};
 use origin::operators::{Desk, Door};
 use origin::payments::Provider;
 use origin::sales::Source;
 use origin::settings::{
-    AccountSettings, AdminKey, AdminSettings, BeaconSettings, HttpSettings, OpsSettings,
-    PaymentSettings, Reader, RefundSettings, StoreSettings,
+    AccountSettings, AdminKey, AdminSettings, BeaconSettings, HttpSettings, MailSettings,
+    OpsSettings, PaymentSettings, Reader, RefundSettings, StoreSettings, SubscriptionSettings,
 };
 use origin::stores::Stores;
+use origin::subscriptions::{Caller, deliver};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -43,7 +45,8 @@ enum Role {
     /// Draws places, expires orders, looks after undecided ones, audits, compares payments with the
     /// provider's list, counts Redis anew when it cannot be trusted.
     Timers,
-    /// Tells Redis what is free, finishes changes of units, gives money back.
+    /// Tells Redis what is free, finishes changes of units, gives money back, writes to buyers and
+    /// tells subscribers of orders.
     Outboxes,
 }
 
@@ -81,6 +84,12 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         let http = HttpSettings::read(&mut reader);
         let accounts = AccountSettings::read(&mut reader);
         (http, accounts, RefundSettings::read(&mut reader))
+    });
+    let told_settings = roles.contains(&Role::Outboxes).then(|| {
+        (
+            MailSettings::read(&mut reader),
+            SubscriptionSettings::read(&mut reader),
+        )
     });
     let with_payments = [Role::Http, Role::Timers, Role::Outboxes];
     let payment_settings = with_payments
@@ -155,6 +164,10 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         workers.spawn(origin::sales::look_after_changes(stores.clone()));
     }
 
+    if let Some((mail, subscriptions)) = &told_settings {
+        tell(&mut workers, &stores, mail, *subscriptions)?;
+    }
+
     let mut terminate = signal(SignalKind::terminate()).context("no signal handler")?;
     tokio::select! {
         _ = terminate.recv() => {}
@@ -171,5 +184,20 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
     listeners.join_all().await;
     // What workers are cut off in is repeated by the next process: messages come again.
     workers.shutdown().await;
+    Ok(())
+}
+
+/// Starts those who tell buyers and subscribers of orders.
+fn tell(
+    workers: &mut JoinSet<()>,
+    stores: &Stores,
+    mail: &MailSettings,
+    subscriptions: SubscriptionSettings,
+) -> anyhow::Result<()> {
+    let ledger = || stores.ledger.clone();
+    workers.spawn(fan_out(ledger()));
+    workers.spawn(send(ledger(), Sender::new(mail)?));
+    workers.spawn(deliver(ledger(), Caller::new(subscriptions)?));
+    workers.spawn(clean(ledger()));
     Ok(())
 }

@@ -30,6 +30,7 @@ mod disaster;
 mod events;
 mod flood;
 mod lobby;
+mod notifications;
 mod origin_away;
 mod origins;
 mod pacing;

@@ -22,6 +22,7 @@ const KEYS: &[&str] = &[
     "BEACON_PERIOD_MS",
     "BEACON_URL",
     "EDGE_LISTEN",
+    "LANGUAGE",
     "LOG",
     "MAIL_FROM",
     "MYSQL_URL",
@@ -46,6 +47,7 @@ const KEYS: &[&str] = &[
     "TEXTS_API_KEY",
     "TEXTS_URL",
     "WEBHOOKS_LISTEN",
+    "WEBHOOKS_OUT_PRIVATE",
 ];
 
 /// All that is wrong with the settings, a line each.
@@ -103,7 +105,11 @@ impl Reader {
     }
 
     pub(super) fn fault(&mut self, key: &str, what: impl fmt::Display) {
-        self.faults.push(format!("{PREFIX}{key} {what}"));
+        let fault = format!("{PREFIX}{key} {what}");
+        // Two rooms may need the same key.
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
     }
 
     /// A text that must be there.
