@@ -29,6 +29,7 @@ async fn ordered(post: &Post, account: u64) -> kernel::ids::OrderId {
     let start = StartPayment {
         id: kernel::ids::PaymentId(world.id().await),
         order: &order,
+        provider: "sandbox",
         ship_to: &ship_to,
     };
     ledger.start_payment(start).await.unwrap();
