@@ -182,9 +182,6 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Item(command) => item::run(command, &stores).await?,
         Command::Lobby(command) => return lobby::run(command, &stores).await,
         Command::Pages(command) => return pages::run(&command).await,
-        Command::Order(order::Command::Refund(arguments)) => {
-            order::refund(&arguments, &stores).await?;
-        }
         Command::Payments(command) => return payments::run(command, &stores).await,
         Command::Rules(command) => rules::run(command, &stores).await?,
         Command::Delivery(command) => delivery::run(command, &stores).await?,
@@ -200,9 +197,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
 async fn by_the_api(command: Command) -> anyhow::Result<Option<Command>> {
     match command {
         Command::Sale(command) => sale::run(command, &Desk::open()?).await?,
-        Command::Order(order::Command::Show { id, json }) => {
-            order::show(id, json, &Desk::open()?).await?;
-        }
+        Command::Order(command) => order::run(command, &Desk::open()?).await?,
         Command::Pop(command) => pop::run(command, &Desk::open()?).await?,
         Command::DeadLetters(command) => dead_letters::run(command, &Desk::open()?).await?,
         Command::Operator(command) => operator::run(command, &Desk::open()?).await?,
