@@ -2,13 +2,15 @@
 
 use crate::Stores;
 use clap::Subcommand;
-use origin::accounts::add;
+use kernel::ids::AccountId;
+use origin::accounts::{add, erase, export};
+use origin::ledger::Actor;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Make an account without a code, for a demo or a helper, and print its id.
     Add {
-        /// An e-mail address.
+        /// An e-mail address, or a mobile number such as +4915123456789.
         #[arg(long)]
         contact: String,
         /// How the shopper is called.
@@ -18,19 +20,47 @@ pub(crate) enum Command {
         #[arg(long)]
         password: String,
     },
+    /// Print all that the shop knows of somebody, as JSON. It is noted in the operator log.
+    Export {
+        /// The account.
+        id: AccountId,
+    },
+    /// Erase an account: name, contact, addresses. Its orders stay, and say no more whose they were.
+    /// Refused while an order is not over. It is noted in the operator log.
+    Erase {
+        /// The account.
+        id: AccountId,
+    },
 }
 
 pub(crate) async fn run(command: Command, stores: &Stores) -> anyhow::Result<()> {
-    let Command::Add {
-        contact,
-        name,
-        password,
-    } = command;
     let ledger = stores.ledger().await?;
-    let ids = stores.ids(&ledger).await?;
-    println!(
-        "{}",
-        add(&ledger, &ids, &contact, &name, &password).await?.id
-    );
+    match command {
+        Command::Add {
+            contact,
+            name,
+            password,
+        } => {
+            let ids = stores.ids(&ledger).await?;
+            let account = add(&ledger, &ids, &contact, &name, &password).await?;
+            println!("{}", account.id);
+        }
+        Command::Export { id } => {
+            let stock = stores.stock().await?;
+            let export = export(&ledger, &stock, &actor(), id).await?;
+            println!("{}", serde_json::to_string_pretty(&export)?);
+        }
+        Command::Erase { id } => {
+            let stock = stores.stock().await?;
+            erase(&ledger, &stock, &actor(), id).await?;
+            println!("account {id} is erased");
+        }
+    }
     Ok(())
+}
+
+/// Whoever runs the command.
+fn actor() -> Actor {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    Actor(format!("shell:{}", user.as_deref().unwrap_or("unknown")))
 }

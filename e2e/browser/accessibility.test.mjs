@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { signIn } from './support/account.mjs';
 import { assertAccessible } from './support/axe.mjs';
-import { launch, visit } from './support/browser.mjs';
+import { keepPicture, launch, visit } from './support/browser.mjs';
 import { saleIn } from './support/shop.mjs';
 
 let browser;
@@ -31,6 +31,15 @@ for (const colorScheme of ['light', 'dark']) {
     await signIn(page);
     await page.waitForURL(({ pathname }) => pathname === '/orders');
     await page.getByText('Looking up your orders.').waitFor({ state: 'detached' });
+    await assertAccessible(page);
+    await page.goto('/account');
+    await page.waitForURL('**/api/account');
+    await page.getByText('Use another contact').click();
+    await page.getByText('Choose another password').click();
+    await page.getByText('Delete your account').click();
+    await assertAccessible(page);
+    await keepPicture(page, `account-${colorScheme}`);
+    await page.goto('/api/account/addresses/new');
     await assertAccessible(page);
     await context.close();
   });

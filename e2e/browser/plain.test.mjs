@@ -58,24 +58,24 @@ async function answerBy(page, kind) {
 async function signUp(page, kind) {
   const address = `plain-${randomUUID()}@example.com`;
   await page.getByRole('link', { name: 'Make an account' }).click();
-  await page.getByLabel('E-mail address').waitFor();
+  await page.getByLabel('E-mail or mobile number').waitFor();
   await answerBy(page, kind);
-  await page.getByLabel('E-mail address').fill(address);
+  await page.getByLabel('E-mail or mobile number').fill(address);
   await look(page, `code-${kind}`);
   await page.getByRole('button', { name: 'Send me a code' }).click();
-  await page.getByLabel('Code from the mail').waitFor();
+  await page.getByLabel('Code from the message').waitFor();
   await assertLabelled(page);
 
   // A wrong code leads back to the form with all but the password.
   const code = await codeFor(address);
-  await page.getByLabel('Code from the mail').fill(code === '000000' ? '000001' : '000000');
+  await page.getByLabel('Code from the message').fill(code === '000000' ? '000001' : '000000');
   await page.getByLabel('Your name').fill('Ada Plain');
   await page.getByLabel('Password').fill('a long password');
   await page.getByRole('button', { name: 'Make the account' }).click();
   await page.getByRole('alert').waitFor();
   await look(page, `finish-refused-${kind}`);
   assert.equal(await page.getByLabel('Your name').inputValue(), 'Ada Plain');
-  await page.getByLabel('Code from the mail').fill(code);
+  await page.getByLabel('Code from the message').fill(code);
   await page.getByLabel('Password').fill('a long password');
   await page.getByRole('button', { name: 'Make the account' }).click();
   return address;
@@ -162,7 +162,7 @@ test('a wrong code costs another, and the shop says so', { timeout: 60_000 }, as
   await typeCode(page);
   const typed = await page.getByLabel(/^Digits/).inputValue();
   await page.getByLabel(/^Digits/).fill(typed.replace(/./, (digit) => String((Number(digit) + 1) % 10)));
-  await page.getByLabel('E-mail address').fill(shop.account.contact);
+  await page.getByLabel('E-mail or mobile number').fill(shop.account.contact);
   await page.getByLabel('Password').fill(shop.account.password);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('heading', { level: 1, name: 'That was not the code' }).waitFor();
@@ -170,14 +170,14 @@ test('a wrong code costs another, and the shop says so', { timeout: 60_000 }, as
 
   await page.getByRole('link', { name: 'Sign in with another code' }).click();
   await typeCode(page);
-  await page.getByLabel('E-mail address').fill(shop.account.contact);
+  await page.getByLabel('E-mail or mobile number').fill(shop.account.contact);
   await page.getByLabel('Password').fill('not the password');
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('heading', { level: 1, name: /do not match/ }).waitFor();
 
   await page.getByRole('link', { name: 'Sign in with another code' }).click();
   await typeCode(page);
-  await page.getByLabel('E-mail address').fill(shop.account.contact);
+  await page.getByLabel('E-mail or mobile number').fill(shop.account.contact);
   await page.getByLabel('Password').fill(shop.account.password);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.waitForURL('/');
@@ -194,14 +194,14 @@ test('a new password starts as an account does', { timeout: 60_000 }, async () =
   await page.getByRole('link', { name: 'Go on to choose a new password' }).click();
   await typeCode(page);
   // Nobody learns that there is no such account, and so no code.
-  await page.getByLabel('E-mail address').fill(`nobody-${randomUUID()}@example.com`);
+  await page.getByLabel('E-mail or mobile number').fill(`nobody-${randomUUID()}@example.com`);
   await page.getByRole('button', { name: 'Send me a code' }).click();
   await page.waitForURL(({ pathname }) => pathname === '/reset');
-  await page.getByLabel('Code from the mail').fill('123456');
+  await page.getByLabel('Code from the message').fill('123456');
   await page.getByLabel('New password').fill('another long password');
   await look(page, 'reset');
   await page.getByRole('button', { name: 'Save the password' }).click();
-  await page.getByRole('alert').getByRole('link', { name: /Code from the mail/ }).waitFor();
+  await page.getByRole('alert').getByRole('link', { name: /Code from the message/ }).waitFor();
   assert.equal(await page.getByLabel('New password').inputValue(), '');
   await context.close();
 });

@@ -77,6 +77,10 @@ id!(
     AccountId
 );
 id!(
+    /// An address that an account keeps.
+    AddressId
+);
+id!(
     /// An order, and before that the slot from which it came: they share one number, so that a
     /// retry after any loss carries the same id.
     OrderId

@@ -16,11 +16,15 @@ pub mod token;
 
 pub mod challenge;
 pub mod client_address;
+pub mod contact;
+pub mod device;
+pub mod language;
 pub mod pop_signature;
 
 pub mod order;
 pub mod sale;
 
+pub mod address;
 pub mod edge_report;
 pub mod flow;
 pub mod json;

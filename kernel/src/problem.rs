@@ -60,6 +60,10 @@ kinds! {
     UnknownPop "unknown-pop" 403 "The request did not come through an edge we know",
     /// No such sale.
     UnknownSale "unknown-sale" 404 "There is no such sale",
+    /// No such address in this account.
+    UnknownAddress "unknown-address" 404 "There is no such address",
+    /// No such session of this account.
+    UnknownSession "unknown-session" 404 "There is no such session",
     /// No such order, or not yours.
     UnknownOrder "unknown-order" 404 "There is no such order",
     /// The account has no place in the sale, or none of the kind asked for.
@@ -78,6 +82,10 @@ kinds! {
     NotCancellable "not-cancellable" 409 "The order can no longer be cancelled",
     /// It cannot be paid (any more).
     NotPayable "not-payable" 409 "The order cannot be paid",
+    /// The account keeps as many addresses as one may.
+    TooManyAddresses "too-many-addresses" 409 "The account has as many addresses as one may have",
+    /// The account has orders that are not over.
+    OrdersOpen "orders-open" 409 "The account has orders that are not over",
     /// What an operator asked for does not fit what holds now.
     WrongState "wrong-state" 409 "That cannot be done as it stands now",
     /// The body is over 16 KiB.

@@ -3,7 +3,11 @@
 //! Invariant: unknown fields of a request are refused; instants are `..._at_ms`; ids are decimal
 //! strings; money is minor units and a currency.
 
-use crate::ids::{AccountId, ItemId, OrderId, PaymentId, SaleId};
+mod account;
+
+pub use account::*;
+
+use crate::ids::{AccountId, AddressId, ItemId, OrderId, PaymentId, SaleId};
 use crate::lobby::Lobby;
 use crate::money::Money;
 use crate::order::{OrderState, Refusal};
@@ -101,7 +105,7 @@ pub enum CodePurpose {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CodeRequest {
-    /// An e-mail address.
+    /// An e-mail address or a mobile number.
     pub contact: String,
     /// What for.
     pub purpose: CodePurpose,
@@ -150,7 +154,7 @@ pub struct PasswordReset {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignIn {
-    /// An e-mail address.
+    /// An e-mail address or a mobile number.
     pub contact: String,
     /// The password.
     pub password: String,
@@ -332,7 +336,11 @@ pub struct OrderList {
 #[serde(deny_unknown_fields)]
 pub struct PaymentRequest {
     /// Where the parcel goes.
-    pub ship_to: Address,
+    #[serde(default)]
+    pub ship_to: Option<Address>,
+    /// Or one of the account's addresses.
+    #[serde(default)]
+    pub address_id: Option<AddressId>,
 }
 
 /// A postal address.

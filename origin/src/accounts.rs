@@ -1,79 +1,47 @@
-//! Accounts: one-time codes by e-mail, passwords, sessions shared in Redis.
+//! Accounts: one-time codes by mail and text message, passwords, sessions shared in Redis, and what
+//! an owner changes, takes along or erases.
 //!
-//! Invariant: nobody learns from us whether a contact has an account, and a code is worth nothing
-//! after five wrong tries.
+//! Invariant: nobody learns from us whether a contact has an account, a code is worth nothing after
+//! five wrong tries, and every try at a password is counted before it is judged.
 
 mod codes;
-mod mail;
+mod messenger;
 mod passwords;
 mod sessions;
+mod texts;
+mod tries;
+mod words;
 
-pub use mail::MailError;
+mod error;
+mod own;
+mod personal;
+
+pub use error::AccountError;
+
+pub use messenger::MessengerError;
 pub use passwords::{PASSWORD_LENGTH, PasswordError};
+pub use personal::{erase, export};
 pub use sessions::{OpenSession, SESSION_DAYS, Sessions, end_sessions};
+pub use texts::{TextError, Texter};
+pub use tries::{TOLD_AT, WHO_MAX};
 
-use crate::ids::{IdError, Ids};
-use crate::ledger::{Account, Ledger, LedgerError};
+use crate::ids::Ids;
+use crate::ledger::{Account, Ledger};
 use crate::settings::AccountSettings;
-use crate::stock::{Stock, StockError};
-use codes::Codes;
+use crate::stock::Stock;
+use codes::{Codes, Use};
+use error::field;
+use kernel::contact::Contact;
 use kernel::ids::AccountId;
+use kernel::language::Language;
 use kernel::wire::{CodePurpose, CodeTicket};
-use mail::Mailer;
+use messenger::{Messenger, read_contact};
 pub(crate) use passwords::Passwords;
+use tries::{MESSAGES, NETWORK, PASSWORDS, Tries};
+use words::Notice;
 
 /// Characters of a name at most.
 pub const NAME_LENGTH_MAX: usize = 100;
-/// Characters of an e-mail address at most (RFC 5321).
-pub const CONTACT_LENGTH_MAX: usize = 254;
-
-/// Why an account was not made, opened or changed.
-#[derive(Debug, thiserror::Error)]
-pub enum AccountError {
-    /// A field is wrong; the sentence says what to do.
-    #[error("{field}: {message}")]
-    Field {
-        /// Which.
-        field: &'static str,
-        /// What to do.
-        message: String,
-    },
-    /// Ask again so many seconds from now.
-    #[error("ask again in {0} s")]
-    TooSoon(u32),
-    /// Contact and password do not fit.
-    #[error("contact and password do not match")]
-    WrongPassword,
-    /// The message could not be sent.
-    #[error("the message could not be sent")]
-    Mail(#[from] MailError),
-    /// The password could not be hashed.
-    #[error("the password could not be checked")]
-    Password(#[from] PasswordError),
-    /// Redis is away.
-    #[error("the session store did not answer")]
-    Stock(#[from] StockError),
-    /// The ledger is away.
-    #[error("the ledger did not answer")]
-    Ledger(#[from] LedgerError),
-    /// No id to be had.
-    #[error("no id for the account")]
-    Id(#[from] IdError),
-}
-
-impl From<redis::RedisError> for AccountError {
-    fn from(error: redis::RedisError) -> Self {
-        Self::Stock(error.into())
-    }
-}
-
-/// A field error.
-fn field(field: &'static str, message: impl Into<String>) -> AccountError {
-    AccountError::Field {
-        field,
-        message: message.into(),
-    }
-}
 
 /// The room's door.
 #[derive(Clone, Debug)]
@@ -81,9 +49,10 @@ pub struct Accounts {
     ledger: Ledger,
     ids: Ids,
     codes: Codes,
-    mailer: Mailer,
+    messenger: Messenger,
     passwords: Passwords,
     sessions: Sessions,
+    tries: Tries,
 }
 
 impl Accounts {
@@ -93,14 +62,16 @@ impl Accounts {
         ledger: Ledger,
         stock: &Stock,
         ids: Ids,
-    ) -> Result<Self, MailError> {
+    ) -> Result<Self, AccountError> {
+        let key = &settings.session_key;
         Ok(Self {
             ledger,
             ids,
-            codes: Codes::new(stock.connection(), settings.session_key.clone()),
-            mailer: Mailer::new(&settings.smtp_url.0, &settings.mail_from)?,
+            codes: Codes::new(stock.connection(), key.clone()),
+            messenger: Messenger::new(settings)?,
             passwords: Passwords::default(),
-            sessions: Sessions::new(stock.connection(), settings.session_key.clone()),
+            sessions: Sessions::new(stock.connection(), key.clone()),
+            tries: Tries::new(stock.connection(), key)?,
         })
     }
 
@@ -109,30 +80,65 @@ impl Accounts {
         &self.sessions
     }
 
-    /// Sends a one-time code. The answer is the same whether the contact is known or not; the
-    /// message tells its owner.
+    /// Sends a one-time code, asked for from `network`. The answer is the same whether the contact
+    /// is known or not; the message tells its owner.
     pub async fn send_code(
         &self,
         contact: &str,
         purpose: CodePurpose,
+        network: &str,
     ) -> Result<CodeTicket, AccountError> {
-        let contact = normal_contact(contact)?;
-        let pending = self.codes.open(&contact, purpose).await?;
-        let known = self.ledger.account_by_contact(&contact).await?.is_some();
-        let sent = match (purpose, known) {
-            (CodePurpose::Register, false) | (CodePurpose::Reset, true) => {
-                self.mailer
-                    .send_code(&contact, purpose, &pending.code)
-                    .await
-            }
-            (CodePurpose::Register, true) => self.mailer.send_already_registered(&contact).await,
-            (CodePurpose::Reset, false) => self.mailer.send_not_registered(&contact).await,
+        let contact = self.messenger.reachable(contact)?;
+        let known = self.ledger.account_by_contact(contact.as_str()).await?;
+        let language = known.as_ref().map(|account| account.language);
+        let notice: fn(&str) -> Notice<'_> = match (purpose, known.is_some()) {
+            (CodePurpose::Register, false) => |code| Notice::Register(code),
+            (CodePurpose::Reset, true) => |code| Notice::Reset(code),
+            (CodePurpose::Register, true) => |_| Notice::AlreadyRegistered,
+            (CodePurpose::Reset, false) => |_| Notice::NotRegistered,
         };
+        let language = language.unwrap_or_default();
+        self.open_code(&contact, purpose.into(), network, notice, language)
+            .await
+    }
+
+    async fn open_code(
+        &self,
+        contact: &Contact,
+        purpose: Use,
+        network: &str,
+        notice: fn(&str) -> Notice<'_>,
+        language: Language,
+    ) -> Result<CodeTicket, AccountError> {
+        let asker = self.tries.name(&["code", contact.as_str(), network]);
+        let pending = self.codes.open(contact.as_str(), &asker, purpose).await?;
+        let who = self.tries.who(contact.as_str(), network).await?;
+        self.tries.count(MESSAGES, &who).await?;
+        let sent = self
+            .messenger
+            .send(contact, notice(&pending.code), language)
+            .await;
         if let Err(error) = sent {
-            self.codes.forget(&contact).await?;
-            return Err(error.into());
+            self.codes.forget(&asker).await?;
+            self.tries.take_back(MESSAGES, &who).await?;
+            return Err(error);
         }
         Ok(pending.ticket)
+    }
+
+    /// The contact that a code was sent to; a wrong one counts for the network.
+    async fn answer_code(
+        &self,
+        ticket: &str,
+        purpose: Use,
+        code: &str,
+        network: &str,
+    ) -> Result<String, AccountError> {
+        let from = self.tries.name(&["network", network]);
+        self.tries.count(NETWORK, &from).await?;
+        let contact = self.codes.answer(ticket, purpose, code).await?;
+        self.tries.take_back(NETWORK, &from).await?;
+        Ok(contact)
     }
 
     /// Makes an account for who answered the code.
@@ -142,40 +148,41 @@ impl Accounts {
         code: &str,
         name: &str,
         password: &str,
+        network: &str,
     ) -> Result<Account, AccountError> {
         let name = normal_name(name)?;
         passwords::check(password)?;
         let contact = self
-            .codes
-            .answer(ticket, CodePurpose::Register, code)
+            .answer_code(ticket, Use::Register, code, network)
             .await?;
-        let password_hash = self.passwords.hash(password).await?;
-        let id = AccountId(self.ids.next().await?);
         let account = Account {
-            id,
+            id: AccountId(self.ids.next().await?),
             contact,
             name,
-            password_hash,
+            password_hash: self.passwords.hash(password).await?,
+            language: Language::default(),
         };
-        if self.ledger.insert_account(&account).await? {
-            Ok(account)
-        } else {
-            Err(field(
+        if !self.ledger.insert_account(&account).await? {
+            return Err(field(
                 "ticket",
                 "This contact has an account by now. Please sign in.",
-            ))
+            ));
         }
+        self.tries.welcome(&account.contact, network).await?;
+        Ok(account)
     }
 
-    /// Sets another password for who answered the code, and signs out everywhere.
+    /// Sets another password for who answered the code, and signs out everywhere. Whoever was wrong
+    /// before is forgotten.
     pub async fn reset_password(
         &self,
         ticket: &str,
         code: &str,
         password: &str,
+        network: &str,
     ) -> Result<Account, AccountError> {
         passwords::check(password)?;
-        let contact = self.codes.answer(ticket, CodePurpose::Reset, code).await?;
+        let contact = self.answer_code(ticket, Use::Reset, code, network).await?;
         let account = self.ledger.account_by_contact(&contact).await?;
         let account = account.ok_or_else(|| field("ticket", "There is no such account."))?;
         let password_hash = self.passwords.hash(password).await?;
@@ -183,21 +190,71 @@ impl Accounts {
             .set_password_hash(account.id, &password_hash)
             .await?;
         self.sessions.close_all(account.id).await?;
+        self.tries.welcome(&contact, network).await?;
         Ok(account)
     }
 
     /// The account with this contact and password.
-    pub async fn sign_in(&self, contact: &str, password: &str) -> Result<Account, AccountError> {
-        let contact = normal_contact(contact).map_err(|_| AccountError::WrongPassword)?;
-        let account = self.ledger.account_by_contact(&contact).await?;
-        let stored = account
-            .as_ref()
-            .map(|account| account.password_hash.as_str());
-        // An unknown contact costs the same time as a wrong password.
-        if !self.passwords.verify(password, stored).await? {
-            return Err(AccountError::WrongPassword);
-        }
+    pub async fn sign_in(
+        &self,
+        contact: &str,
+        password: &str,
+        network: &str,
+    ) -> Result<Account, AccountError> {
+        let contact = read_contact(contact).map_err(|_| AccountError::WrongPassword)?;
+        let account = self.ledger.account_by_contact(contact.as_str()).await?;
+        self.try_password(contact.as_str(), account.as_ref(), password, network)
+            .await?;
         account.ok_or(AccountError::WrongPassword)
+    }
+
+    /// Fails unless this is the password of the account that `contact` has.
+    async fn try_password(
+        &self,
+        contact: &str,
+        account: Option<&Account>,
+        password: &str,
+        network: &str,
+    ) -> Result<(), AccountError> {
+        let from = self.tries.name(&["network", network]);
+        let who = self.tries.who(contact, network).await?;
+        self.tries.count(NETWORK, &from).await?;
+        let wrong = match self.tries.count(PASSWORDS, &who).await {
+            Ok(wrong) => wrong,
+            Err(error) => {
+                // A contact that others try must not slow its owner's whole network down.
+                self.tries.take_back(NETWORK, &from).await?;
+                return Err(error);
+            }
+        };
+        // An unknown contact costs the same time as a wrong password.
+        let stored = account.map(|account| account.password_hash.as_str());
+        match self.passwords.verify(password, stored).await {
+            Ok(true) => {
+                self.tries.take_back(NETWORK, &from).await?;
+                self.tries.forget(PASSWORDS, &who).await?;
+                self.tries.welcome(contact, network).await
+            }
+            Ok(false) => {
+                if wrong >= TOLD_AT && self.tries.is_to_be_told(contact).await? {
+                    self.tell(account, Notice::PasswordTried);
+                }
+                Err(AccountError::WrongPassword)
+            }
+            Err(error) => {
+                self.tries.take_back(NETWORK, &from).await?;
+                self.tries.take_back(PASSWORDS, &who).await?;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Tells an account's owner, without waiting for it.
+    fn tell(&self, account: Option<&Account>, notice: Notice<'static>) {
+        if let Some(account) = account {
+            self.messenger
+                .send_later(&account.contact, notice, account.language);
+        }
     }
 
     /// The account with this id.
@@ -214,30 +271,19 @@ pub async fn add(
     name: &str,
     password: &str,
 ) -> Result<Account, AccountError> {
-    let (contact, name) = (normal_contact(contact)?, normal_name(name)?);
+    let (contact, name) = (read_contact(contact)?, normal_name(name)?);
     passwords::check(password)?;
-    let password_hash = Passwords::default().hash(password).await?;
-    let id = AccountId(ids.next().await?);
     let account = Account {
-        id,
-        contact,
+        id: AccountId(ids.next().await?),
+        contact: contact.as_str().to_owned(),
         name,
-        password_hash,
+        password_hash: Passwords::default().hash(password).await?,
+        language: Language::default(),
     };
     if ledger.insert_account(&account).await? {
         Ok(account)
     } else {
         Err(field("contact", "has an account already"))
-    }
-}
-
-fn normal_contact(contact: &str) -> Result<String, AccountError> {
-    let contact = contact.trim().to_lowercase();
-    let valid = contact.len() <= CONTACT_LENGTH_MAX && contact.parse::<lettre::Address>().is_ok();
-    if valid {
-        Ok(contact)
-    } else {
-        Err(field("contact", "Please give an e-mail address."))
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod accept;
 mod accounts;
+mod addresses;
 mod audit;
 mod changes;
 mod close;
@@ -24,6 +25,7 @@ mod order_events;
 mod orders;
 mod outbox;
 mod payments;
+mod personal;
 mod pool;
 mod pops;
 mod rebuild;
@@ -38,6 +40,7 @@ mod waiting;
 mod workers;
 
 pub use accounts::Account;
+pub use addresses::AddressAdded;
 pub use audit::{Backlog, SaleBooks, SaleCounts, Watcher};
 pub use changes::{Direction, Ended, StockChange};
 pub use close::Cancelled;
@@ -55,6 +58,7 @@ pub use order_events::OrderEvent;
 pub use orders::{EntryRow, OrderRow};
 pub use outbox::{Freed, Release};
 pub use payments::{PaymentRow, StartPayment};
+pub use personal::Erased;
 pub use pool::CONNECTIONS_MAX;
 pub use pops::{Heard, PopRow, Rotated};
 pub use rebuild::{Count, CountedOrder, Watched, stock_state};

@@ -21,6 +21,7 @@ pub use decide::decide;
 pub use place::{PlaceError, Placed, place};
 pub use prices::Prices;
 pub use release::{release, release_all};
+pub(crate) use status::order;
 pub use status::{StatusError, page, show};
 pub use undecided::{look_after_sale, look_after_undecided};
 pub use watch::{NotWatched, WATCHERS_MAX, WATCHERS_PER_ACCOUNT_MAX, Watch, Watching};

@@ -6,10 +6,12 @@
 mod admin;
 mod payments;
 mod reader;
+mod texts;
 
 pub use admin::{AdminKey, AdminSettings};
 pub use payments::{PaymentSettings, RefundSettings, SandboxSettings};
 pub use reader::{Faults, Reader};
+pub use texts::TextSettings;
 
 use crate::sales::{Rounds, Source};
 use kernel::keys::PopKeys;
@@ -76,6 +78,8 @@ pub struct AccountSettings {
     pub smtp_url: Secret,
     /// The sender of our messages.
     pub mail_from: String,
+    /// Who sends text messages; without it mobile numbers are no contacts.
+    pub texts: Option<TextSettings>,
 }
 
 impl fmt::Debug for AccountSettings {
@@ -160,12 +164,13 @@ impl BeaconSettings {
 }
 
 impl AccountSettings {
-    /// Reads `DOORBUSTER_SESSION_KEY`, `_SMTP_URL` and `_MAIL_FROM`.
+    /// Reads `DOORBUSTER_SESSION_KEY`, `_SMTP_URL`, `_MAIL_FROM` and who sends text messages.
     pub fn read(reader: &mut Reader) -> Self {
         Self {
             session_key: reader.signing_key("SESSION_KEY"),
             smtp_url: Secret(reader.url("SMTP_URL", &["smtp", "smtps"])),
             mail_from: reader.required("MAIL_FROM", "the sender of messages, Shop <shop@host>"),
+            texts: TextSettings::read(reader),
         }
     }
 }

@@ -13,7 +13,7 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use subtle::ConstantTimeEq;
 
 use crate::faults::Switches;
@@ -22,7 +22,7 @@ use crate::pages::Pages;
 use crate::payments::store::Store;
 use crate::problem::Problem;
 use crate::webhooks::Webhooks;
-use crate::{checkout, mailbox, pages};
+use crate::{checkout, mailbox, messages, pages};
 
 const BODY_BYTES_MAX: usize = 16 * 1_024;
 const KEY_BYTES_MAX: usize = 255;
@@ -51,6 +51,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
             Arc::clone(&shared),
             faults::befall,
         ))
+        .route("/v1/messages", post(messages::create))
         .route("/faults", get(faults::show).put(faults::set))
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(&shared),

@@ -1,4 +1,4 @@
-//! Mail that arrived, newest first: JSON for programs, a page for people.
+//! Mail and text messages that arrived, newest first: JSON for programs, a page for people.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,6 +10,7 @@ use mail_parser::MessageParser;
 use serde::{Deserialize, Serialize};
 
 use crate::api::Shared;
+use crate::messages;
 
 /// The oldest messages make room for new ones.
 const MESSAGES_MAX: usize = 10_000;
@@ -21,7 +22,7 @@ const PAGE_MAX: usize = 100;
 /// A message as one recipient got it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Message {
-    /// The address it was delivered to, in lower case.
+    /// The address it was delivered to, in lower case, or the number.
     pub to: String,
     pub subject: String,
     /// The plain text, or the HTML without its tags.
@@ -49,21 +50,30 @@ impl Mailbox {
             .chars()
             .take(TEXT_CHARS_MAX)
             .collect();
-        let code = code_in(&text).map(str::to_owned);
-        let mut messages = self.lock();
         for to in recipients {
-            if messages.len() >= MESSAGES_MAX {
-                messages.pop_back();
-            }
-            messages.push_front(Message {
-                to: to.to_lowercase(),
-                subject: subject.clone(),
-                text: text.clone(),
-                code: code.clone(),
-                received_at_ms: now_ms,
-            });
+            self.keep(to.to_lowercase(), subject.clone(), text.clone(), now_ms);
         }
         true
+    }
+
+    /// Takes a text message, which has no subject.
+    pub fn receive_text(&self, to: String, text: String, now_ms: i64) {
+        self.keep(to, String::new(), text, now_ms);
+    }
+
+    fn keep(&self, to: String, subject: String, text: String, now_ms: i64) {
+        let code = code_in(&text).map(str::to_owned);
+        let mut messages = self.lock();
+        if messages.len() >= MESSAGES_MAX {
+            messages.pop_back();
+        }
+        messages.push_front(Message {
+            to,
+            subject,
+            text,
+            code,
+            received_at_ms: now_ms,
+        });
     }
 
     /// The messages to one address, or all, newest first.
@@ -105,6 +115,7 @@ pub async fn show(
     headers: HeaderMap,
 ) -> Response {
     let to = filter.to.filter(|to| !to.is_empty());
+    let to = to.map(messages::number_in_query);
     let accept = headers
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok());

@@ -17,6 +17,7 @@ mod refunds;
 mod webhooks;
 
 mod mailbox;
+mod messages;
 mod smtp;
 
 use std::io::IsTerminal;

@@ -42,8 +42,9 @@ class AccountMenu extends HTMLElement {
 
   /** @param {SignedIn} signed_in */
   #signedIn(signed_in) {
-    const name = document.createElement('span');
+    const name = document.createElement('a');
     name.className = 'account-name';
+    name.href = '/account';
     name.textContent = signed_in.account.name;
     const button = document.createElement('button');
     button.className = 'button button-quiet';

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The first step of two: a code goes to an e-mail address; then the second form is shown. What the
+ * The first step of two: a code goes to an e-mail address or a number; then the second form is shown. What the
  * shop answered is kept in the tab, so that looking into the mailbox and reloading loses nothing.
  */
 import { withChallenge } from './challenge.js';

@@ -30,7 +30,7 @@ function complaint(field) {
   if (field.minLength > 0 && field.value.length < field.minLength) {
     return `Please use at least ${field.minLength} characters.`;
   }
-  if (field.validity.patternMismatch) return 'Please enter the six digits from the mail.';
+  if (field.validity.patternMismatch) return 'Please enter the six digits from the message.';
   return '';
 }
 

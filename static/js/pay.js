@@ -36,6 +36,20 @@ export function formName(path) {
   return line ? `line-${Number(line[1] ?? 0) + 1}` : field;
 }
 
+/** Fills in the address that the account keeps, where nothing is typed yet. @param {HTMLFormElement} form */
+async function fillIn(form) {
+  const { addresses } = await request('GET', '/api/account/addresses');
+  const kept = addresses.find((/** @type {{is_default: boolean}} */ one) => one.is_default);
+  if (!kept) return;
+  const { name, lines, postcode, city, country } = kept.address;
+  const [first, ...rest] = lines;
+  const texts = { name, 'line-1': first, 'line-2': rest.join(', '), postcode, city, country };
+  for (const [field, text] of Object.entries(texts)) {
+    const input = /** @type {HTMLInputElement | null} */ (form.elements.namedItem(field));
+    if (input && input.value === '') input.value = text;
+  }
+}
+
 /**
  * @param {HTMLElement} article
  * @param {string} order_id
@@ -70,7 +84,13 @@ export function startPayStep(article, order_id) {
     goToCheckout(order_id, link.href);
   });
 
-  return ({ payment }) => {
+  let filled = false;
+  return ({ payment, state }) => {
+    if (!payment && !filled && state === 'pending_payment') {
+      filled = true;
+      // Without it the address is typed.
+      fillIn(form).catch(() => undefined);
+    }
     checkout.hidden = payment === null;
     form.hidden = payment !== null;
     if (!payment) return;

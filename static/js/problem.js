@@ -36,7 +36,7 @@ export function mayPass(error) {
 
 /** @type {Record<string, string>} */
 const WORDS = {
-  'wrong-password': 'E-mail address and password do not match.',
+  'wrong-password': 'Contact and password do not match.',
   'signed-out': 'Please sign in again.',
   'slow-down': 'That was a little too often. Please try again in a moment.',
   paused: 'The sale is paused for a moment.',

@@ -17,6 +17,7 @@ mod shop;
 mod statistics;
 mod wire;
 
+mod account;
 mod attacks;
 mod away;
 mod bad_input;

@@ -235,6 +235,7 @@ impl Shop {
             session_key: self.session_key(),
             smtp_url: Secret("smtp://127.0.0.1:9".into()),
             mail_from: "Shop <shop@example.test>".into(),
+            texts: None,
         };
         let ledger = Ledger::connect(&self.addresses.mysql_url).await.unwrap();
         let stock = Stock::connect(&self.addresses.redis_url).await.unwrap();
@@ -247,6 +248,7 @@ impl Shop {
                 contact: format!("{id}@example.test"),
                 name: "Buyer".into(),
                 password_hash: "none".into(),
+                language: kernel::language::Language::default(),
             };
             assert!(ledger.insert_account(&account).await.unwrap());
             let session = accounts.sessions().open(id).await.unwrap();

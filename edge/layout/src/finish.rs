@@ -134,7 +134,7 @@ mod tests {
         };
         let html = render(TEMPLATE, &[], finish.view()).unwrap();
         for text in [
-            r##"<a href="#code">Code from the mail: &lt;Wrong&gt;.</a>"##,
+            r##"<a href="#code">Code from the message: &lt;Wrong&gt;.</a>"##,
             r#"<p class="field-error" id="code-error">&lt;Wrong&gt;.</p>"#,
             r#"aria-describedby="code-hint code-error" aria-invalid="true""#,
             "Is &lt;old&gt;.",

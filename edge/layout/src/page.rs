@@ -11,7 +11,12 @@ use spin_sdk::http::StatusCode;
 
 /// The page that the template makes of the view.
 pub async fn page(status: u16, template: &str, view: Value) -> Answer {
-    let answer = match render(template, &[], view) {
+    page_with(status, template, &[], view).await
+}
+
+/// The same with scripts, which make it better and do nothing that it could not do.
+pub async fn page_with(status: u16, template: &str, scripts: &[&str], view: Value) -> Answer {
+    let answer = match render(template, scripts, view) {
         Ok(html) => {
             let status = StatusCode::from_u16(status);
             let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -119,7 +119,7 @@ impl Told {
 fn plain(kind: &str) -> Option<(&'static str, &'static str)> {
     Some(match kind {
         "wrong-password" => (
-            "E-mail address and password do not match",
+            "Contact and password do not match",
             "Please try again, or choose a new password.",
         ),
         "signed-out" => ("Please sign in again", "You were away for too long."),

@@ -90,7 +90,7 @@ fn turned(sale: &Sale, now: UnixMillis) -> Option<UnixMillis> {
 /// `/robots.txt`: not into what is one shopper's.
 pub fn robots(site: &str) -> String {
     format!(
-        "User-agent: *\nDisallow: /api/\nDisallow: /gate/\nDisallow: /orders\n\n\
+        "User-agent: *\nDisallow: /api/\nDisallow: /gate/\nDisallow: /orders\nDisallow: /account\n\n\
          Sitemap: {site}/sitemap.xml\n"
     )
 }

@@ -64,6 +64,7 @@ pub fn fixed(page: Fixed) -> Result<String, Error> {
         Fixed::SignUp => ("sign-up.html", "js/sign-up.js", ""),
         Fixed::Reset => ("reset.html", "js/reset.js", ""),
         Fixed::Orders => ("orders.html", "js/orders.js", "orders"),
+        Fixed::Account => ("account-door.html", "js/account-door.js", "account"),
     };
     render(name, &[script], context! { here })
 }

@@ -50,11 +50,19 @@ pub enum Fixed {
     Reset,
     /// The visitor's orders.
     Orders,
+    /// The way to the visitor's account.
+    Account,
 }
 
 impl Fixed {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::SignIn, Self::SignUp, Self::Reset, Self::Orders];
+    pub const ALL: [Self; 5] = [
+        Self::SignIn,
+        Self::SignUp,
+        Self::Reset,
+        Self::Orders,
+        Self::Account,
+    ];
 
     /// Where it lies.
     pub fn path(self) -> &'static str {
@@ -63,6 +71,7 @@ impl Fixed {
             Self::SignUp => "/sign-up",
             Self::Reset => "/reset",
             Self::Orders => "/orders",
+            Self::Account => "/account",
         }
     }
 }
@@ -79,6 +88,7 @@ pub fn of(path: &str) -> Route<'_> {
         (Some("sign-in"), None, _) => Route::Fixed(Fixed::SignIn),
         (Some("sign-up"), None, _) => Route::Fixed(Fixed::SignUp),
         (Some("reset"), None, _) => Route::Fixed(Fixed::Reset),
+        (Some("account"), None, _) => Route::Fixed(Fixed::Account),
         (Some("orders"), None, _) => Route::Fixed(Fixed::Orders),
         (Some("orders"), Some(id), None) => id.parse().map_or(Route::Unknown, Route::Order),
         (Some("problems"), Some(word), None) => {

@@ -87,7 +87,7 @@ fn second_step(page: Fixed, query: &str) -> Option<layout::render::Value> {
     let purpose = match page {
         Fixed::SignUp => CodePurpose::Register,
         Fixed::Reset => CodePurpose::Reset,
-        Fixed::SignIn | Fixed::Orders => return None,
+        Fixed::SignIn | Fixed::Orders | Fixed::Account => return None,
     };
     let query = Form::parse(query.as_bytes()).ok()?;
     let next = query.get("next").map(|next| way::next(Some(next)));

@@ -6,6 +6,7 @@
 
 mod account;
 mod order;
+mod own;
 mod renewal;
 mod request;
 
@@ -24,10 +25,11 @@ use layout::finish::sign_in_address;
 use layout::page::see_other;
 use layout::refusal::{Refusal, Way};
 use layout::told::Told;
+use own::Own;
 use spin_sdk::http::{HeaderValue, Request, box_body};
 
 /// What a method and a path are to a browser.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Page {
     /// Renew the session and go on.
     Session,
@@ -41,6 +43,8 @@ enum Page {
     Place,
     Pay(OrderId),
     Cancel(OrderId),
+    /// What an owner sees and changes.
+    Own(Own),
 }
 
 impl Page {
@@ -58,7 +62,7 @@ impl Page {
             ("POST", ["orders"]) => Some(Self::Place),
             ("POST", ["orders", order, "payment"]) => id(order).map(Self::Pay),
             ("POST", ["orders", order, "cancel"]) => id(order).map(Self::Cancel),
-            _ => None,
+            _ => Own::of(method, &parts).map(Self::Own),
         }
     }
 }
@@ -88,8 +92,11 @@ async fn page(relay: &'static Relay, mut received: Received) -> Result<Answer, P
     visitor::check_site(&relay.edge, &received.method, &received.headers)?;
     let (method, path) = (received.method.as_str(), received.uri.path());
     let page = Page::of(method, path).ok_or(ProblemKind::UnknownPath)?;
-    let Route::Forward(pass) = Route::of(method, path) else {
-        return Err(ProblemKind::UnknownPath.into());
+    let pass = match (&page, Route::of(method, path)) {
+        (_, Route::Forward(pass)) => pass,
+        // A form has GET and POST alone, so some of its addresses are no program's.
+        (Page::Own(_), _) => Pass::Session,
+        _ => return Err(ProblemKind::UnknownPath.into()),
     };
     let renewed = match pass {
         Pass::Session | Pass::Token => renewal::renew(relay, &mut received).await?,
@@ -117,11 +124,12 @@ async fn show(
         Page::Orders => order::list(relay, received).await,
         Page::Order(id) => {
             let told = told(relay, pass, &received).await;
-            order::show(relay, id, &told, &here).await
+            order::show(relay, id, &told, &here, received).await
         }
         Page::Place => order::place(relay, received).await,
         Page::Pay(id) => order::pay(relay, id, received).await,
         Page::Cancel(id) => order::cancel(relay, id, received).await,
+        Page::Own(own) => own::answer(relay, own, received).await,
     }
 }
 
@@ -173,12 +181,13 @@ fn with_session(mut answer: Answer, told: &Told) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kernel::ids::AddressId;
 
     #[test]
     fn what_has_a_page_is_known_and_can_be_forwarded() {
         let check = |method, path, expected: Option<Page>| {
             assert_eq!(Page::of(method, path), expected, "{method} {path}");
-            if expected.is_some() {
+            if expected.is_some_and(|page| !matches!(page, Page::Own(_))) {
                 let route = Route::of(method, path);
                 assert!(matches!(route, Route::Forward(_)), "{method} {path}");
             }
@@ -198,6 +207,12 @@ mod tests {
             "/api/orders/5/cancel",
             Some(Page::Cancel(OrderId(5))),
         );
+        check("GET", "/api/account", Some(Page::Own(Own::Show)));
+        let address = Some(Page::Own(Own::DeleteAddress(AddressId(5))));
+        check("POST", "/api/account/addresses/5/delete", address);
+        check("POST", "/api/account/delete", Some(Page::Own(Own::Erase)));
+        check("DELETE", "/api/account", None);
+        check("GET", "/api/account/export", None);
         check("DELETE", "/api/session", None);
         check("GET", "/api/clock", None);
         check("GET", "/api/sales", None);

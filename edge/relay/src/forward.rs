@@ -35,9 +35,10 @@ const ASKED: [&str; 9] = [
     "user-agent",
 ];
 /// What the shopper gets to see.
-const ANSWERED: [&str; 16] = [
+const ANSWERED: [&str; 17] = [
     "allow",
     "cache-control",
+    "content-disposition",
     "content-language",
     "content-length",
     "content-type",

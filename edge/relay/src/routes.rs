@@ -3,7 +3,7 @@
 //! Invariant: whatever is not named here does not exist, whatever the origin thinks of it.
 
 use kernel::challenge::Purpose;
-use kernel::ids::OrderId;
+use kernel::ids::{AddressId, OrderId};
 
 /// What a method and a path lead to.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,6 +57,27 @@ impl<'a> Route<'a> {
                 "DELETE" => Self::Forward(Pass::Session),
                 _ => Self::OtherMethod("GET, POST, DELETE"),
             },
+            ["sessions"] => get(method, Pass::Session),
+            ["sessions", session] if is_session(session) => match method {
+                "DELETE" => Self::Forward(Pass::Session),
+                _ => Self::OtherMethod("DELETE"),
+            },
+            ["account"] => match method {
+                "GET" | "POST" | "DELETE" => Self::Forward(Pass::Session),
+                _ => Self::OtherMethod("GET, POST, DELETE"),
+            },
+            ["account", "password" | "contact-codes" | "contact"] => post(method, Pass::Session),
+            ["account", "export"] => get(method, Pass::Session),
+            ["account", "addresses"] => match method {
+                "GET" | "POST" => Self::Forward(Pass::Session),
+                _ => Self::OtherMethod("GET, POST"),
+            },
+            ["account", "addresses", address] if address.parse::<AddressId>().is_ok() => {
+                match method {
+                    "POST" | "DELETE" => Self::Forward(Pass::Session),
+                    _ => Self::OtherMethod("POST, DELETE"),
+                }
+            }
             ["orders"] => match method {
                 "GET" => Self::Forward(Pass::Session),
                 "POST" => Self::Forward(Pass::Token),
@@ -69,6 +90,14 @@ impl<'a> Route<'a> {
             _ => Self::Unknown,
         }
     }
+}
+
+/// Whether a text can be the id of a session: 32 hexadecimal digits.
+pub(crate) fn is_session(text: &str) -> bool {
+    text.len() == 32
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn read<'a>(method: &str, route: Route<'a>) -> Route<'a> {
@@ -98,7 +127,7 @@ mod tests {
 
     #[test]
     fn every_way_to_the_origin_asks_for_something() {
-        let check = |method, path, pass| {
+        let check = |method, path: &str, pass| {
             assert_eq!(
                 Route::of(method, path),
                 Route::Forward(pass),
@@ -121,6 +150,19 @@ mod tests {
         check("GET", "/api/orders/5/events", Pass::Session);
         check("POST", "/api/orders/5/payment", Pass::Session);
         check("POST", "/api/orders/5/cancel", Pass::Session);
+        check("GET", "/api/account", Pass::Session);
+        check("POST", "/api/account", Pass::Session);
+        check("DELETE", "/api/account", Pass::Session);
+        for path in ["password", "contact-codes", "contact", "addresses"] {
+            check("POST", &format!("/api/account/{path}"), Pass::Session);
+        }
+        check("GET", "/api/account/export", Pass::Session);
+        check("GET", "/api/account/addresses", Pass::Session);
+        check("POST", "/api/account/addresses/5", Pass::Session);
+        check("DELETE", "/api/account/addresses/5", Pass::Session);
+        check("GET", "/api/sessions", Pass::Session);
+        let session = format!("/api/sessions/{}", "0f".repeat(16));
+        check("DELETE", &session, Pass::Session);
     }
 
     #[test]
@@ -151,6 +193,13 @@ mod tests {
             "/api/orders/new/events",
             "/api/orders/5/refund",
             "/api/accounts/5",
+            "/api/account/",
+            "/api/account/5",
+            "/api/account/delete",
+            "/api/account/addresses/05",
+            "/api/account/addresses/5/delete",
+            "/api/sessions/5",
+            "/api/sessions/../account",
             "/API/orders",
         ] {
             assert_eq!(Route::of("GET", path), Route::Unknown, "{path}");

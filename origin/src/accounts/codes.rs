@@ -2,8 +2,9 @@
 //!
 //! Invariant: a code is used once, and its tries are counted before it is compared.
 
-use super::{AccountError, field};
+use super::error::{AccountError, field};
 use crate::stock::Connection;
+use kernel::ids::AccountId;
 use kernel::session::{SigningKey, Ticket, sign_ticket, verify_ticket};
 use kernel::wire::{CodePurpose, CodeTicket};
 use redis::AsyncCommands;
@@ -11,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 /// How long a code can be used, in seconds.
 const LIFE_SECONDS: i64 = 600;
-/// How long a contact waits for the next code, in seconds.
+/// How long a contact waits for the next code to the same network, in seconds.
 const RESEND_SECONDS: u32 = 60;
 /// Wrong answers a code stands.
 const TRIES_MAX: u32 = 5;
@@ -28,13 +29,43 @@ impl std::fmt::Debug for Codes {
     }
 }
 
+/// What a code does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// A new account.
+    Register,
+    /// A new password.
+    Reset,
+    /// Another contact of this account.
+    Contact(AccountId),
+}
+
+impl From<CodePurpose> for Use {
+    fn from(purpose: CodePurpose) -> Self {
+        match purpose {
+            CodePurpose::Register => Self::Register,
+            CodePurpose::Reset => Self::Reset,
+        }
+    }
+}
+
+impl Use {
+    fn word(self) -> String {
+        match self {
+            Self::Register => "register".to_owned(),
+            Self::Reset => "reset".to_owned(),
+            Self::Contact(account) => format!("contact:{account}"),
+        }
+    }
+}
+
 pub(super) struct Pending {
     pub(super) code: String,
     pub(super) ticket: CodeTicket,
 }
 
-fn sent_key(contact: &str) -> String {
-    format!("code-sent:{}", hex::encode(&Sha256::digest(contact)[..16]))
+fn sent_key(asker: &str) -> String {
+    format!("code-sent:{asker}")
 }
 
 fn code_key(id: &str) -> String {
@@ -51,31 +82,26 @@ fn digest(id: &str, code: &str) -> String {
     )
 }
 
-fn purpose_word(purpose: CodePurpose) -> &'static str {
-    match purpose {
-        CodePurpose::Register => "register",
-        CodePurpose::Reset => "reset",
-    }
-}
-
 impl Codes {
     pub(super) fn new(redis: Connection, key: SigningKey) -> Self {
         Self { redis, key }
     }
 
-    /// Makes a code for a contact, at most one a minute.
+    /// Makes a code for a contact, at most one a minute for the same asker: a name for the contact
+    /// and the network that it is asked from.
     pub(super) async fn open(
         &self,
         contact: &str,
-        purpose: CodePurpose,
+        asker: &str,
+        purpose: Use,
     ) -> Result<Pending, AccountError> {
         let mut redis = self.redis.clone();
         let options = redis::SetOptions::default()
             .conditional_set(redis::ExistenceCheck::NX)
             .with_expiration(redis::SetExpiry::EX(u64::from(RESEND_SECONDS)));
-        let first: Option<String> = redis.set_options(sent_key(contact), "1", options).await?;
+        let first: Option<String> = redis.set_options(sent_key(asker), "1", options).await?;
         if first.is_none() {
-            let seconds: i64 = redis.ttl(sent_key(contact)).await?;
+            let seconds: i64 = redis.ttl(sent_key(asker)).await?;
             return Err(AccountError::TooSoon(
                 u32::try_from(seconds.max(1)).unwrap_or(1),
             ));
@@ -91,7 +117,7 @@ impl Codes {
                 code_key(&id),
                 &[
                     ("contact", contact),
-                    ("purpose", purpose_word(purpose)),
+                    ("purpose", &purpose.word()),
                     ("digest", &digest),
                 ],
             )
@@ -108,9 +134,9 @@ impl Codes {
         Ok(Pending { code, ticket })
     }
 
-    /// Lets the contact ask again at once, as the message was not sent.
-    pub(super) async fn forget(&self, contact: &str) -> Result<(), AccountError> {
-        let _: () = self.redis.clone().del(sent_key(contact)).await?;
+    /// Lets the asker ask again at once, as the message was not sent.
+    pub(super) async fn forget(&self, asker: &str) -> Result<(), AccountError> {
+        let _: () = self.redis.clone().del(sent_key(asker)).await?;
         Ok(())
     }
 
@@ -118,7 +144,7 @@ impl Codes {
     pub(super) async fn answer(
         &self,
         ticket: &str,
-        purpose: CodePurpose,
+        purpose: Use,
         code: &str,
     ) -> Result<String, AccountError> {
         let over = || {
@@ -142,7 +168,7 @@ impl Codes {
             let _: () = redis.del(&key).await?;
             return Err(over());
         };
-        if tries > TRIES_MAX || stored_purpose != purpose_word(purpose) {
+        if tries > TRIES_MAX || *stored_purpose != purpose.word() {
             return Err(over());
         }
         if *stored_digest != digest(&id, code.trim()) {

@@ -1,10 +1,10 @@
 //! Passwords: argon2id behind a small semaphore.
 //!
 //! Invariant: hashing never takes more than [`HASHES_AT_ONCE`] threads, so that a wave of sign-ins
-//! cannot take the machine from the orders. Parameters: OWASP's second choice for argon2id, 19 MiB,
+//! cannot take the machine from the orders, and nobody waits behind more than [`WAITING_MAX`]. Parameters: OWASP's second choice for argon2id, 19 MiB,
 //! two passes, one lane.
 
-use super::{AccountError, field};
+use super::error::{AccountError, field};
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
@@ -16,6 +16,8 @@ use tokio::sync::Semaphore;
 pub const PASSWORD_LENGTH: RangeInclusive<usize> = 8..=128;
 /// Hashes that run at the same time.
 const HASHES_AT_ONCE: usize = 2;
+/// Hashes that wait for their turn at most: some two seconds' worth.
+const WAITING_MAX: usize = 64;
 
 /// Why a password was neither right nor wrong.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +25,9 @@ pub enum PasswordError {
     /// The hash could not be made, or the stored one not be read.
     #[error("argon2 failed")]
     Hash(#[from] argon2::password_hash::Error),
+    /// Too many wait already.
+    #[error("too many passwords are being checked")]
+    Busy,
     /// The thread that hashed went away.
     #[error("hashing was interrupted")]
     Interrupted,
@@ -30,12 +35,15 @@ pub enum PasswordError {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Passwords {
+    /// Those that are hashed and those that wait.
+    taken_on: Arc<Semaphore>,
     at_once: Arc<Semaphore>,
 }
 
 impl Default for Passwords {
     fn default() -> Self {
         Self {
+            taken_on: Arc::new(Semaphore::new(HASHES_AT_ONCE + WAITING_MAX)),
             at_once: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
         }
     }
@@ -88,11 +96,13 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PasswordError> {
+        let taken_on = self.taken_on.clone().try_acquire_owned();
+        let taken_on = taken_on.map_err(|_| PasswordError::Busy)?;
         let permit = self.at_once.clone().acquire_owned().await;
         let permit = permit.map_err(|_| PasswordError::Interrupted)?;
         let done = tokio::task::spawn_blocking(move || {
             let result = work();
-            drop(permit);
+            drop((permit, taken_on));
             result
         });
         done.await.map_err(|_| PasswordError::Interrupted)
@@ -124,5 +134,25 @@ mod tests {
                 .unwrap()
         );
         assert!(!passwords.verify("correct horse", None).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn more_than_may_wait_are_turned_away_and_the_others_served() {
+        let passwords = Passwords::default();
+        let hold = passwords.at_once.clone().acquire_many_owned(2).await;
+        let mut waiting: Vec<_> = (0..HASHES_AT_ONCE + WAITING_MAX)
+            .map(|_| Box::pin(passwords.run(|| ())))
+            .collect();
+        // Each is polled once, which takes its place.
+        for run in &mut waiting {
+            assert!(futures::poll!(run.as_mut()).is_pending());
+        }
+        let turned_away = passwords.verify("correct horse", None).await;
+        assert!(matches!(turned_away, Err(PasswordError::Busy)));
+        drop(hold);
+        for run in waiting {
+            run.await.unwrap();
+        }
+        assert!(passwords.hash("correct horse").await.is_ok());
     }
 }

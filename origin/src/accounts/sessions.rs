@@ -4,6 +4,10 @@
 //! record in Redis. Ending the record lists the session as revoked until every copy of the cookie
 //! has run out.
 
+mod list;
+
+pub(super) use list::{end_all, list};
+
 use super::AccountError;
 use crate::stock::{Connection, Stock};
 use kernel::ids::AccountId;
@@ -11,6 +15,7 @@ use kernel::session::{
     SESSION_COOKIE, SESSION_LIFE_SECONDS, SealKey, Session, SigningKey, VerifyingKey, sign_session,
 };
 use kernel::time::UnixMillis;
+use kernel::wire::SessionView;
 use redis::AsyncCommands;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -62,6 +67,11 @@ fn session_key(id: &str) -> String {
     format!("session:{id}")
 }
 
+/// What its owner is told of a session.
+fn about_key(id: &str) -> String {
+    format!("session-about:{id}")
+}
+
 fn account_key(account: AccountId) -> String {
     format!("account-sessions:{account}")
 }
@@ -76,6 +86,11 @@ impl Sessions {
         }
     }
 
+    /// Where they are kept.
+    pub(super) fn connection(&self) -> Connection {
+        self.redis.clone()
+    }
+
     /// The key that cookies are checked with.
     pub fn verifying_key(&self) -> VerifyingKey {
         self.key.verifying_key()
@@ -86,8 +101,17 @@ impl Sessions {
         &self.seal
     }
 
-    /// Signs somebody in.
+    /// Signs somebody in, by other means than a browser.
     pub async fn open(&self, account: AccountId) -> Result<OpenSession, AccountError> {
+        self.open_on(account, "A program").await
+    }
+
+    /// Signs somebody in on a device, as its owner will read it.
+    pub async fn open_on(
+        &self,
+        account: AccountId,
+        device: &str,
+    ) -> Result<OpenSession, AccountError> {
         let mut redis = self.redis.clone();
         let id = crate::random_id();
         let now = crate::now();
@@ -95,6 +119,13 @@ impl Sessions {
         let (oldest,): (Vec<String>,) = redis::pipe()
             .atomic()
             .set_ex(&session_key, account.0, LIFE_SECONDS.unsigned_abs())
+            .ignore()
+            .hset_multiple(
+                about_key(&id),
+                &[("device", device), ("renewed_at", &now.0.to_string())],
+            )
+            .ignore()
+            .expire(about_key(&id), LIFE_SECONDS)
             .ignore()
             .zadd(&account_key, &id, now.0)
             .ignore()
@@ -146,6 +177,16 @@ impl Sessions {
     /// Another five minutes, while the record lives.
     pub async fn renew(&self, session: &Session) -> Result<Option<OpenSession>, AccountError> {
         let open = self.is_open(session).await?;
+        if open {
+            let (about, now) = (about_key(&session.id), crate::now());
+            redis::pipe()
+                .hset(&about, "renewed_at", now.0)
+                .ignore()
+                .expire(&about, session.renewable_until.since(now) / 1_000)
+                .ignore()
+                .exec_async(&mut self.redis.clone())
+                .await?;
+        }
         let renew = || {
             let Session {
                 account,
@@ -187,29 +228,43 @@ impl Sessions {
 
     /// Ends one session.
     pub async fn close(&self, account: AccountId, id: &str) -> Result<(), AccountError> {
-        redis::pipe()
-            .atomic()
-            .del(session_key(id))
-            .zrem(account_key(account), id)
-            .zadd(REVOKED_KEY, id, crate::now().0)
-            .exec_async(&mut self.redis.clone())
-            .await?;
+        list::end(&mut self.redis.clone(), account, id).await?;
         // Here at once; other origins learn it when they read the list again.
         *self.ended() = None;
         Ok(())
     }
 
-    /// Ends all sessions of an account.
-    pub async fn close_all(&self, account: AccountId) -> Result<(), AccountError> {
-        let ids: Vec<String> = self
-            .redis
-            .clone()
-            .zrange(account_key(account), 0, -1)
-            .await?;
-        for id in ids {
-            self.close(account, &id).await?;
+    /// Ends all sessions of an account, but for this one.
+    pub async fn close_others(&self, account: AccountId, keep: &str) -> Result<(), AccountError> {
+        let ids = list::ids(&mut self.redis.clone(), account).await?;
+        for id in ids.iter().filter(|id| *id != keep) {
+            self.close(account, id).await?;
         }
         Ok(())
+    }
+
+    /// Ends all sessions of an account.
+    pub async fn close_all(&self, account: AccountId) -> Result<(), AccountError> {
+        self.close_others(account, "").await
+    }
+
+    /// Ends a session if it is one of this account; false if not.
+    pub async fn close_own(&self, account: AccountId, id: &str) -> Result<bool, AccountError> {
+        let ids = list::ids(&mut self.redis.clone(), account).await?;
+        let own = ids.iter().any(|own| own == id);
+        if own {
+            self.close(account, id).await?;
+        }
+        Ok(own)
+    }
+
+    /// Where an account is signed in, the newest first; `this` is the session that asks.
+    pub async fn of(
+        &self,
+        account: AccountId,
+        this: &str,
+    ) -> Result<Vec<SessionView>, AccountError> {
+        list(&mut self.redis.clone(), account, this).await
     }
 
     /// Ids of sessions that were ended while a cookie of theirs may still be believed.

@@ -3,7 +3,7 @@
 //! Invariant: the shopper reads what to do; the chain of causes is logged once, here.
 
 use super::outage;
-use crate::accounts::AccountError;
+use crate::accounts::{AccountError, PasswordError};
 use crate::orders::{PlaceError, StatusError};
 use crate::payments::PayError;
 use crate::sales::{LeaseError, ReportError, SnapshotError};
@@ -11,6 +11,7 @@ use crate::stock::Held;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kernel::problem::{MEDIA_TYPE, Problem, ProblemKind};
+use kernel::wire::ADDRESSES_MAX;
 use std::error::Error;
 
 /// A problem on its way out.
@@ -70,7 +71,28 @@ impl From<AccountError> for Failure {
                 let detail = format!("A code was sent a moment ago. Ask again in {seconds} s.");
                 Self(Problem::new(ProblemKind::SlowDown, detail).retry_after(seconds))
             }
+            AccountError::TooOften(seconds) => {
+                let detail = format!("That was too often. Try again in {seconds} s.");
+                Self(Problem::new(ProblemKind::SlowDown, detail).retry_after(seconds))
+            }
             AccountError::WrongPassword => ProblemKind::WrongPassword.into(),
+            AccountError::Unknown => ProblemKind::SignedOut.into(),
+            AccountError::UnknownAddress => ProblemKind::UnknownAddress.into(),
+            AccountError::TooManyAddresses => {
+                let detail = format!("It keeps {ADDRESSES_MAX}. Please delete one first.");
+                Self(Problem::new(ProblemKind::TooManyAddresses, detail))
+            }
+            AccountError::UnknownSession => ProblemKind::UnknownSession.into(),
+            AccountError::OrdersOpen(count) => {
+                let detail = format!(
+                    "{count} of its orders are not over. It can be deleted once they are delivered, \
+                     cancelled or paid back."
+                );
+                Self(Problem::new(ProblemKind::OrdersOpen, detail))
+            }
+            AccountError::Password(PasswordError::Busy) => {
+                overloaded("Many people sign in at this moment. Please try again.")
+            }
             other => unavailable(&other),
         }
     }

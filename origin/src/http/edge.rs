@@ -17,15 +17,7 @@ pub(super) fn routes(origin: Shared) -> Router {
         .route("/internal/leases", post(internal::leases))
         .route("/internal/lobbies", post(internal::lobbies))
         .route("/internal/slots/{id}", get(internal::slot))
-        .route("/api/accounts/codes", post(accounts::send_code))
-        .route("/api/accounts", post(accounts::register))
-        .route("/api/accounts/password", post(accounts::reset_password))
-        .route(
-            "/api/session",
-            get(accounts::renew)
-                .post(accounts::sign_in)
-                .delete(accounts::sign_out),
-        )
+        .merge(accounts::routes())
         .route("/api/orders", get(orders::list).post(orders::place))
         .route("/api/orders/{id}", get(orders::show))
         .route("/api/orders/{id}/events", get(events::events))

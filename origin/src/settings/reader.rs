@@ -40,6 +40,8 @@ const KEYS: &[&str] = &[
     "STREAM_BYTES_MAX",
     "STREAM_PREFIX",
     "STREAM_REPLICAS",
+    "TEXTS_API_KEY",
+    "TEXTS_URL",
     "WEBHOOKS_LISTEN",
 ];
 

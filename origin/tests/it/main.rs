@@ -7,11 +7,13 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod outside;
 mod proxy;
 mod site;
 mod support;
 mod till;
 
+mod accounts;
 mod audit;
 mod away;
 mod beacon;

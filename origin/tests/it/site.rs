@@ -17,6 +17,7 @@ use origin::http::{Origin, edge_routes};
 use origin::payments::Provider;
 use origin::settings::{
     AccountSettings, HttpSettings, PaymentSettings, RefundSettings, SandboxSettings, Secret,
+    TextSettings,
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -28,6 +29,9 @@ pub struct Site {
     pub keys: PopKeys,
     accounts: Accounts,
 }
+
+/// Who asks, where it does not matter.
+const CLIENT: &str = "127.0.0.1";
 
 /// A request through the PoP.
 pub struct Call<'a> {
@@ -46,27 +50,48 @@ pub const GET: Call = Call {
     body: String::new(),
 };
 
+/// Nobody listens there.
+const NO_MAIL: &str = "smtp://127.0.0.1:9";
+
+fn paid_nowhere() -> PaymentSettings {
+    PaymentSettings::Sandbox(SandboxSettings {
+        url: "http://127.0.0.1:9".into(),
+        api_key: Secret("key".into()),
+        webhook_secret: Secret("secret".into()),
+    })
+}
+
 impl Site {
     pub async fn new() -> Self {
         Self::of(World::new().await)
     }
 
     pub fn of(world: World) -> Self {
-        let nowhere = SandboxSettings {
-            url: "http://127.0.0.1:9".into(),
-            api_key: Secret("key".into()),
-            webhook_secret: Secret("secret".into()),
-        };
-        Self::paying_at(world, PaymentSettings::Sandbox(nowhere))
+        Self::with(world, paid_nowhere(), NO_MAIL, None)
     }
 
     /// One whose payments are made there.
     pub fn paying_at(world: World, payments: PaymentSettings) -> Self {
+        Self::with(world, payments, NO_MAIL, None)
+    }
+
+    /// One whose mail and text messages go there.
+    pub fn that_sends(world: World, smtp_url: &str, texts: Option<TextSettings>) -> Self {
+        Self::with(world, paid_nowhere(), smtp_url, texts)
+    }
+
+    fn with(
+        world: World,
+        payments: PaymentSettings,
+        smtp_url: &str,
+        texts: Option<TextSettings>,
+    ) -> Self {
         let keys = pop_keys("pop-1");
         let account_settings = AccountSettings {
             session_key: SigningKey::from_bytes(&[7; 32]),
-            smtp_url: Secret("smtp://127.0.0.1:9".into()),
+            smtp_url: Secret(smtp_url.into()),
             mail_from: "Shop <shop@example.test>".into(),
+            texts,
         };
         let stores = world.stores.clone();
         let (ledger, ids) = (stores.ledger.clone(), stores.ids.clone());
@@ -103,12 +128,17 @@ impl Site {
     }
 
     pub fn signed(&self, call: &Call<'_>) -> Request<Body> {
-        signed_by(&self.keys, call)
+        signed_by(&self.keys, call, CLIENT)
+    }
+
+    /// A request of this client.
+    pub async fn call_from(&self, client: &str, call: &Call<'_>) -> (u16, Value) {
+        self.send(signed_by(&self.keys, call, client)).await
     }
 
     /// The same through another PoP.
     pub async fn call_by(&self, pop: &str, call: Call<'_>) -> (u16, Value) {
-        self.send(signed_by(&pop_keys(pop), &call)).await
+        self.send(signed_by(&pop_keys(pop), &call, CLIENT)).await
     }
 
     /// A POST of a PoP for itself.
@@ -134,7 +164,7 @@ fn pop_keys(pop: &str) -> PopKeys {
     PopKeys::derive(pop, &"5a".repeat(32)).unwrap()
 }
 
-fn signed_by(keys: &PopKeys, call: &Call<'_>) -> Request<Body> {
+fn signed_by(keys: &PopKeys, call: &Call<'_>, client: &str) -> Request<Body> {
     let authorization = call
         .token
         .map(|token| format!("Bearer {token}"))
@@ -145,7 +175,7 @@ fn signed_by(keys: &PopKeys, call: &Call<'_>) -> Request<Body> {
         method: call.method,
         path_and_query: call.path,
         authorization: &authorization,
-        client: "127.0.0.1",
+        client,
         body: call.body.as_bytes(),
     };
     let mut request = Request::builder()
@@ -154,7 +184,7 @@ fn signed_by(keys: &PopKeys, call: &Call<'_>) -> Request<Body> {
         .header(POP_HEADER, &keys.pop)
         .header(TIME_HEADER, signed.time.0)
         .header(NONCE_HEADER, "n")
-        .header(CLIENT_HEADER, "127.0.0.1")
+        .header(CLIENT_HEADER, client)
         .header(SIGNATURE_HEADER, signature(keys, &signed))
         .header("content-type", "application/json");
     if call.token.is_some() {

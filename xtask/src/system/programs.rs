@@ -204,6 +204,8 @@ impl Programs {
                 "PAYMENTS_WEBHOOK_SECRET",
                 secrets.payments_webhook_secret.clone(),
             ),
+            ("TEXTS_URL", url(self.sandbox_http)),
+            ("TEXTS_API_KEY", secrets.payments_api_key.clone()),
         ];
         settings
             .map(|(key, value)| (format!("DOORBUSTER_{key}"), value))

@@ -107,6 +107,7 @@ impl Backend {
             session_key: SigningKey::from_bytes(&SESSION_KEY),
             smtp_url: Secret("smtp://127.0.0.1:9".into()),
             mail_from: "Shop <shop@example.test>".into(),
+            texts: None,
         };
         let Stores {
             ledger, stock, ids, ..

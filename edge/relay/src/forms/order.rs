@@ -2,11 +2,13 @@
 
 mod view;
 
+use super::own::address;
 use super::{here, refused, refused_to, request, told};
 use crate::received::Received;
 use crate::routes::Pass;
 use crate::settings::Relay;
 use kernel::ids::OrderId;
+use kernel::order::OrderState;
 use kernel::problem::{Problem, ProblemKind};
 use kernel::wire::{Order, OrderList, PaymentStarted};
 use kit::answer::Answer;
@@ -36,12 +38,13 @@ pub(super) async fn list(relay: &'static Relay, mut received: Received) -> Resul
     Ok(page(200, "plain-orders.html", view).await)
 }
 
-/// One order, as `told`.
+/// One order, as `told`; where it can be paid, with the address that its buyer keeps.
 pub(super) async fn show(
     relay: &'static Relay,
     id: OrderId,
     told: &Told,
     here: &str,
+    received: Received,
 ) -> Result<Answer, Problem> {
     if !told.is_good() {
         let mut ways = vec![Way::new("See your orders", "/api/orders")];
@@ -51,8 +54,12 @@ pub(super) async fn show(
         let next = format!("/api/orders/{id}");
         return Ok(refused_to(told, &next, ways).await);
     }
-    let shown = Shown::default();
-    order_page(relay, &told.body()?, &shown).await
+    let order: Order = told.body()?;
+    let mut shown = Shown::default();
+    if order.state == OrderState::PendingPayment && order.payment.is_none() {
+        shown.typed = address::kept(relay, received).await?;
+    }
+    order_page(relay, &order, &shown).await
 }
 
 async fn order_page(

@@ -25,6 +25,18 @@ pub(super) fn send(received: &mut Received, object: Map<String, Value>) {
     form::as_json(&mut received.headers);
 }
 
+/// Makes the request one of this method to this path, with this object as its body.
+pub(super) fn send_to(
+    received: &mut Received,
+    method: Method,
+    path: &str,
+    object: Map<String, Value>,
+) -> Result<(), Problem> {
+    ask(received, method, path)?;
+    send(received, object);
+    Ok(())
+}
+
 /// Makes the request one without a body.
 pub(super) fn ask(received: &mut Received, method: Method, path: &str) -> Result<(), Problem> {
     received.method = method;
@@ -51,7 +63,12 @@ pub(super) fn order(received: &mut Received, mut form: Form) -> Result<(), Probl
 }
 
 /// A payment: the fields of the page become the address.
-pub(super) fn payment(received: &mut Received, mut form: Form) {
+pub(super) fn payment(received: &mut Received, form: Form) {
+    send(received, with_address(form, "ship_to"));
+}
+
+/// The form with the fields of the page as an address of this name.
+pub(super) fn with_address(mut form: Form, parent: &str) -> Map<String, Value> {
     let mut typed = ADDRESS.map(|name| form.take(name).unwrap_or_default());
     for text in &mut typed {
         *text = text.trim().to_owned();
@@ -61,11 +78,11 @@ pub(super) fn payment(received: &mut Received, mut form: Form) {
     let lines: Vec<_> = lines.collect();
     // What else is in the form stands beside the address, where it is refused by its name.
     let mut object = form.to_object(&[]);
-    let ship_to = json!({
+    let address = json!({
         "name": name, "lines": lines, "postcode": postcode, "city": city, "country": country,
     });
-    object.insert("ship_to".to_owned(), ship_to);
-    send(received, object);
+    object.insert(parent.to_owned(), address);
+    object
 }
 
 #[cfg(test)]
@@ -112,8 +129,9 @@ mod tests {
             received("name=+Ada+&line-1=12+Street&line-2=++&postcode=10115&city=Berlin&country=DE");
         let (form, _) = fields(&received).unwrap();
         payment(&mut received, form);
-        let PaymentRequest { ship_to } =
+        let PaymentRequest { ship_to, .. } =
             kit::body::json(&received.headers, &received.body).unwrap();
+        let ship_to = ship_to.unwrap();
         assert_eq!(ship_to.name, "Ada");
         assert_eq!(ship_to.lines, ["12 Street"]);
         assert_eq!(

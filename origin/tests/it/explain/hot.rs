@@ -333,9 +333,21 @@ pub const CASES: &[Case] = &[
         2,
     ),
     known(
-        "FROM accounts WHERE id = ?",
+        "password_hash, language FROM accounts WHERE id = ?",
         &["7"],
         &[("accounts", "PRIMARY")],
         2,
+    ),
+    known(
+        "FROM addresses JOIN accounts",
+        &["7"],
+        &[("addresses", "addresses_account"), ("accounts", "PRIMARY")],
+        8,
+    ),
+    known(
+        "SELECT payments.order_id, payments.ship_to FROM orders JOIN payments",
+        &["1000", "21"],
+        &[("orders", "orders_account"), ("payments", "payments_order")],
+        60,
     ),
 ];

@@ -142,8 +142,11 @@ pub async fn fill(world: &World) {
     let accounts = (0..5_000).map(|n| format!("({n}, 'shopper-{n}@shop.test', 'Ada', '', 1)"));
     let columns = "accounts (id, contact, name, password_hash, created_at_ms)";
     insert(world, columns, accounts).await;
+    let addresses = (0..10_000).map(|n| format!("({n}, {}, '{{}}', 1)", n % 5_000));
+    let columns = "addresses (id, account_id, address, created_at_ms)";
+    insert(world, columns, addresses).await;
     fill_lobbies(world).await;
-    let tables = "lobbies, draw_pops, pop_waiting, pops, sales, orders, leases, sale_accounts, stock_entries, payments, payment_events, refunds, \
+    let tables = "addresses, lobbies, draw_pops, pop_waiting, pops, sales, orders, leases, sale_accounts, stock_entries, payments, payment_events, refunds, \
                   release_outbox, stock_changes, accounts";
     world.sql(format!("ANALYZE TABLE {tables}")).await;
 }
