@@ -13,6 +13,7 @@ mod account;
 mod actor;
 mod audit;
 mod dead_letters;
+mod delivery;
 mod desk;
 mod item;
 mod lobby;
@@ -26,6 +27,7 @@ mod rules;
 mod sale;
 mod session;
 mod terminal;
+mod webhooks;
 mod when;
 
 use clap::{Parser, Subcommand};
@@ -73,6 +75,12 @@ enum Command {
     /// Orders.
     #[command(subcommand)]
     Order(order::Command),
+    /// The way of paid orders to their buyers.
+    #[command(subcommand)]
+    Delivery(delivery::Command),
+    /// Programs of others that are told of orders.
+    #[command(subcommand)]
+    Webhooks(webhooks::Command),
     /// Payments: what goes back, and what the provider says.
     #[command(subcommand)]
     Payments(payments::Command),
@@ -180,11 +188,10 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Item(command) => item::run(command, &stores).await?,
         Command::Lobby(command) => return lobby::run(command, &stores).await,
         Command::Pages(command) => return pages::run(&command).await,
-        Command::Order(order::Command::Refund(arguments)) => {
-            order::refund(&arguments, &stores).await?;
-        }
         Command::Payments(command) => return payments::run(command, &stores).await,
         Command::Rules(command) => rules::run(command, &stores).await?,
+        Command::Delivery(command) => delivery::run(command, &stores).await?,
+        Command::Webhooks(command) => webhooks::run(command, &stores).await?,
         Command::Account(command) => account::run(command, &stores).await?,
         Command::Audit(arguments) => return audit::run(&arguments, &stores).await,
         _ => unreachable!("the others have been run"),
@@ -196,9 +203,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
 async fn by_the_api(command: Command) -> anyhow::Result<Option<Command>> {
     match command {
         Command::Sale(command) => sale::run(command, &Desk::open()?).await?,
-        Command::Order(order::Command::Show { id, json }) => {
-            order::show(id, json, &Desk::open()?).await?;
-        }
+        Command::Order(command) => order::run(command, &Desk::open()?).await?,
         Command::Pop(command) => pop::run(command, &Desk::open()?).await?,
         Command::DeadLetters(command) => dead_letters::run(command, &Desk::open()?).await?,
         Command::Operator(command) => operator::run(command, &Desk::open()?).await?,

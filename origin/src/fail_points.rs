@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 /// Each of them, in the order an order passes.
-pub const ALL: [&str; 18] = [
+pub const ALL: [&str; 21] = [
     "place.held",
     "place.published",
     "decide.inserted",
@@ -28,6 +28,9 @@ pub const ALL: [&str; 18] = [
     "rebuild.switched",
     "units.held",
     "units.counted",
+    "tell.handed-on",
+    "tell.taken",
+    "tell.sent",
 ];
 
 /// Reads `FAILPOINTS`, in a build for tests; what it says holds until the returned value ends.

@@ -10,16 +10,20 @@ mod accounts;
 mod addresses;
 mod audit;
 mod changes;
+mod checkouts;
 mod close;
 mod compare;
 mod decide;
+mod delivery;
 mod draw;
 mod expire;
+mod fan_out;
 mod images;
 mod items;
 mod leases;
 mod lobbies;
 mod lock;
+mod notifications;
 mod operator_log;
 mod operators;
 mod order_events;
@@ -37,6 +41,7 @@ mod rows;
 mod rules;
 mod sales;
 mod settle;
+mod subscriptions;
 mod waiting;
 mod workers;
 
@@ -44,9 +49,11 @@ pub use accounts::Account;
 pub use addresses::AddressAdded;
 pub use audit::{Backlog, SaleBooks, SaleCounts, Watcher};
 pub use changes::{Direction, Ended, StockChange};
+pub use checkouts::StaleCheckout;
 pub use close::Cancelled;
 pub use compare::{OurPayment, PaidHere};
 pub use decide::{Admitted, Deadline, Decided};
+pub use delivery::{Advanced, ParcelRow, Step};
 pub use draw::{BEACON_WAIT_MS, DrawRow, RoundDue, Seed};
 pub use expire::Expired;
 pub use images::NewImageFile;
@@ -56,9 +63,10 @@ pub use items::{
 pub use leases::{Granted, LeaseRow, Slot, SlotOrder, Wanted};
 pub use lobbies::{ClosedTree, LobbyRow, Report, Reported};
 pub use lock::Lock;
+pub use notifications::{Notification, NotificationFacts, SendingEnd, Waiting};
 pub use operator_log::{Actor, LogFilter, LogLine};
 pub use operators::{BadRole, OperatorChange, OperatorChanged, OperatorRow, Role};
-pub use order_events::OrderEvent;
+pub use order_events::{BadEvent, OrderEvent};
 pub use orders::{EntryRow, OrderRow};
 pub use outbox::{Freed, Release};
 pub use payments::{PaymentRow, StartPayment};
@@ -75,6 +83,10 @@ pub use refuse::Refused;
 pub use rules::{OriginBeat, OriginRow, RuleSetRow, RulesNow};
 pub use sales::{NewSale, SaleRow};
 pub use settle::{Settled, Settlement};
+pub use subscriptions::{
+    Attempt, AttemptEnd, Delivery, DeliveryRow, FAILING_MS, FAILURES_MAX, NewSubscription,
+    Subscription,
+};
 
 use crate::guard::{BreakerState, Shed};
 use kernel::time::UnixMillis;

@@ -9,6 +9,7 @@
 pub mod guard;
 pub mod settings;
 
+pub mod calendar;
 pub mod fail_points;
 pub mod fetch;
 pub mod mail;
@@ -23,10 +24,13 @@ pub mod stores;
 
 pub mod accounts;
 pub mod catalogue;
+pub mod delivery;
+pub mod notifications;
 pub mod orders;
 pub mod payments;
 pub mod pops;
 pub mod sales;
+pub mod subscriptions;
 
 pub mod flow;
 pub mod operators;

@@ -8,14 +8,16 @@ use clap::{Parser, ValueEnum};
 use origin::accounts::Accounts;
 use origin::flow::Member;
 use origin::http::{Origin, admin_routes, bind, edge_routes, ops_routes, serve, webhook_routes};
+use origin::notifications::{Sender, clean, fan_out, send};
 use origin::operators::{Desk, Door};
 use origin::payments::Provider;
 use origin::sales::Source;
 use origin::settings::{
-    AccountSettings, AdminKey, AdminSettings, BeaconSettings, HttpSettings, OpsSettings,
-    PaymentSettings, Reader, RefundSettings, StoreSettings,
+    AccountSettings, AdminKey, AdminSettings, BeaconSettings, HttpSettings, MailSettings,
+    OpsSettings, PaymentSettings, Reader, RefundSettings, StoreSettings, SubscriptionSettings,
 };
 use origin::stores::Stores;
+use origin::subscriptions::{Caller, deliver};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -43,7 +45,8 @@ enum Role {
     /// Draws places, expires orders, looks after undecided ones, audits, compares payments with the
     /// provider's list, counts Redis anew when it cannot be trusted.
     Timers,
-    /// Tells Redis what is free, finishes changes of units, gives money back.
+    /// Tells Redis what is free, finishes changes of units, gives money back, writes to buyers and
+    /// tells subscribers of orders.
     Outboxes,
 }
 
@@ -82,6 +85,12 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         let accounts = AccountSettings::read(&mut reader);
         (http, accounts, RefundSettings::read(&mut reader))
     });
+    let told_settings = roles.contains(&Role::Outboxes).then(|| {
+        (
+            MailSettings::read(&mut reader),
+            SubscriptionSettings::read(&mut reader),
+        )
+    });
     let with_payments = [Role::Http, Role::Timers, Role::Outboxes];
     let payment_settings = with_payments
         .iter()
@@ -92,6 +101,8 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
     let rounds = beacon.as_ref().map(|beacon| beacon.rounds);
     let source = beacon.map(|beacon| Source::new(&beacon.url));
 
+    let refunds = http_settings.as_ref().map(|(_, _, refunds)| *refunds);
+    let admin_settings = admin_settings.zip(refunds);
     let provider = payment_settings.map(Provider::new).transpose()?;
     let stores = Stores::connect(&store_settings).await?;
     let (stop, stopped) = watch::channel(false);
@@ -120,10 +131,11 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         listeners.spawn(serve(webhooks, webhook_routes(origin.clone()), stopping()));
         serving = Some(origin);
     }
-    if let Some((settings, Some(key))) = admin_settings {
+    if let Some(((settings, Some(key)), refunds)) = admin_settings {
         let admin = bind("admin", settings.listen).await?;
         let door = Door::new(stores.ledger.clone(), &stores.stock, key.clone());
-        let desk = Desk::new(store_settings.clone(), rounds, Some(key)).with(stores.clone());
+        let desk = Desk::new(store_settings.clone(), rounds, Some(key), refunds);
+        let desk = desk.with(stores.clone());
         let routes = admin_routes(desk, door, settings);
         listeners.spawn(serve(admin, routes, stopping()));
     }
@@ -146,9 +158,17 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         ));
     }
     if let (true, Some(provider)) = (roles.contains(&Role::Outboxes), provider) {
+        workers.spawn(origin::payments::close_checkouts(
+            stores.clone(),
+            provider.clone(),
+        ));
         workers.spawn(origin::payments::work_off_refunds(stores.clone(), provider));
         workers.spawn(origin::orders::release(stores.clone()));
         workers.spawn(origin::sales::look_after_changes(stores.clone()));
+    }
+
+    if let Some((mail, subscriptions)) = &told_settings {
+        tell(&mut workers, &stores, mail, *subscriptions)?;
     }
 
     let mut terminate = signal(SignalKind::terminate()).context("no signal handler")?;
@@ -167,5 +187,20 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
     listeners.join_all().await;
     // What workers are cut off in is repeated by the next process: messages come again.
     workers.shutdown().await;
+    Ok(())
+}
+
+/// Starts those who tell buyers and subscribers of orders.
+fn tell(
+    workers: &mut JoinSet<()>,
+    stores: &Stores,
+    mail: &MailSettings,
+    subscriptions: SubscriptionSettings,
+) -> anyhow::Result<()> {
+    let ledger = || stores.ledger.clone();
+    workers.spawn(fan_out(ledger()));
+    workers.spawn(send(ledger(), Sender::new(mail)?));
+    workers.spawn(deliver(ledger(), Caller::new(subscriptions)?));
+    workers.spawn(clean(ledger()));
     Ok(())
 }

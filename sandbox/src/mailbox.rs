@@ -29,6 +29,8 @@ pub struct Message {
     pub text: String,
     /// The first number of six digits in the text.
     pub code: Option<String>,
+    /// By which a message that was sent twice is known, without its angle brackets.
+    pub message_id: Option<String>,
     pub received_at_ms: i64,
 }
 
@@ -50,30 +52,40 @@ impl Mailbox {
             .chars()
             .take(TEXT_CHARS_MAX)
             .collect();
+        let message_id = parsed.message_id().map(str::to_owned);
         for to in recipients {
-            self.keep(to.to_lowercase(), subject.clone(), text.clone(), now_ms);
+            self.keep(Message {
+                to: to.to_lowercase(),
+                subject: subject.clone(),
+                text: text.clone(),
+                code: None,
+                message_id: message_id.clone(),
+                received_at_ms: now_ms,
+            });
         }
         true
     }
 
     /// Takes a text message, which has no subject.
     pub fn receive_text(&self, to: String, text: String, now_ms: i64) {
-        self.keep(to, String::new(), text, now_ms);
+        self.keep(Message {
+            to,
+            subject: String::new(),
+            text,
+            code: None,
+            message_id: None,
+            received_at_ms: now_ms,
+        });
     }
 
-    fn keep(&self, to: String, subject: String, text: String, now_ms: i64) {
-        let code = code_in(&text).map(str::to_owned);
+    /// Keeps a message, with the code that its text has.
+    fn keep(&self, message: Message) {
+        let code = code_in(&message.text).map(str::to_owned);
         let mut messages = self.lock();
         if messages.len() >= MESSAGES_MAX {
             messages.pop_back();
         }
-        messages.push_front(Message {
-            to,
-            subject,
-            text,
-            code,
-            received_at_ms: now_ms,
-        });
+        messages.push_front(Message { code, ..message });
     }
 
     /// The messages to one address, or all, newest first.

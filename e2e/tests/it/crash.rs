@@ -148,10 +148,18 @@ async fn changing_units() {
     die_in("units.", 0, 2 * BUYERS).await;
 }
 
+/// `tell.sent` needs a mail server: `notifications.rs` has it.
+#[tokio::test(flavor = "multi_thread")]
+async fn telling() {
+    for name in ["tell.handed-on", "tell.taken"] {
+        dies_at(name, 0, UNITS).await;
+    }
+}
+
 #[tokio::test]
 async fn every_fail_point_is_in_one_of_these_rooms() {
     let rooms = [
-        "place.", "decide.", "settle.", "close.", "release.", "rebuild.", "units.",
+        "place.", "decide.", "settle.", "close.", "release.", "rebuild.", "units.", "tell.",
         // With a payment provider: `origin/tests/it/refunds.rs`.
         "refund.",
     ];

@@ -31,6 +31,7 @@ mod events;
 mod flood;
 mod images;
 mod lobby;
+mod notifications;
 mod origin_away;
 mod origins;
 mod pacing;

@@ -75,6 +75,13 @@ pub fn order(id: OrderId) -> Result<String, Error> {
     render("order.html", &["js/order.js"], context! { order_id })
 }
 
+/// The page where an order is paid with Stripe's form.
+pub fn pay(id: OrderId, publishable_key: &str) -> Result<String, Error> {
+    let order_id = id.to_string();
+    let view = context! { order_id, publishable_key };
+    render("pay.html", &["js/stripe-pay.js"], view)
+}
+
 /// A page of a few words.
 pub fn message(message: Message<'_>) -> Result<String, Error> {
     let Message {
@@ -357,6 +364,7 @@ mod tests {
             draw_of(&sale_with("Console", "open", "many")),
             super::message(message).unwrap(),
             order(OrderId(7)).unwrap(),
+            pay(OrderId(7), "pk_test_1").unwrap(),
         ];
         pages.extend(Fixed::ALL.map(|page| fixed(page).unwrap()));
         for html in pages {

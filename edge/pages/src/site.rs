@@ -50,7 +50,12 @@ pub async fn answer(method: &Method, uri: &Uri, headers: &HeaderMap) -> Answer {
     } else {
         other_method(method, headers).await
     };
-    headers::secure(answer, Site::get().await)
+    let site = Site::get().await;
+    let answer = headers::secure(answer, site);
+    match route::of(uri.path()) {
+        Route::Pay(_) if site.stripe_key.is_some() => headers::open_to_stripe(answer, site),
+        _ => answer,
+    }
 }
 
 async fn route(path: &str, query: &str, headers: &HeaderMap) -> Answer {
@@ -70,6 +75,13 @@ async fn route(path: &str, query: &str, headers: &HeaderMap) -> Answer {
             let page = render::order(id).map(|html| Arc::new(Page::html(html)));
             send::page(headers, StatusCode::OK, FIXED, page)
         }
+        Route::Pay(id) => match &Site::get().await.stripe_key {
+            Some(key) => {
+                let page = render::pay(id, key).map(|html| Arc::new(Page::html(html)));
+                send::page(headers, StatusCode::OK, FIXED, page)
+            }
+            None => not_found(headers, ProblemKind::UnknownPath),
+        },
         Route::Problem(kind) => problem(headers, kind),
         Route::Asset { set, path } => match assets::find(path) {
             Some(asset) => asset.answer(headers, assets::life(set)),

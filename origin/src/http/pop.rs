@@ -68,15 +68,12 @@ pub(super) async fn authenticate(
             Err(failure) => failure.into_response(),
         }
     };
-    let (answer, outcome) = match timeout(REQUEST_TIMEOUT, answer).await {
-        Ok(answer) => {
-            let outcome = flow::outcome(&answer);
-            (answer, outcome)
-        }
-        Err(_) => {
-            let late = overloaded("This took too long. Please try again.");
-            (late.into_response(), Outcome::Late)
-        }
+    let (answer, outcome) = if let Ok(answer) = timeout(REQUEST_TIMEOUT, answer).await {
+        let outcome = flow::outcome(&answer);
+        (answer, outcome)
+    } else {
+        let late = overloaded("This took too long. Please try again.");
+        (late.into_response(), Outcome::Late)
     };
     pass.done(outcome, began.elapsed());
     answer

@@ -5,6 +5,7 @@
 use super::Result;
 use super::rows::insert;
 use sqlx::MySqlConnection;
+use std::str::FromStr;
 
 /// Something that somebody may want to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,20 @@ impl OrderEvent {
             Self::Delivered => "delivered",
             Self::Refunded => "refunded",
         }
+    }
+}
+
+/// A word that is no event.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is nothing that happens to an order")]
+pub struct BadEvent(String);
+
+impl FromStr for OrderEvent {
+    type Err = BadEvent;
+
+    fn from_str(word: &str) -> std::result::Result<Self, BadEvent> {
+        let event = Self::ALL.into_iter().find(|event| event.as_str() == word);
+        event.ok_or_else(|| BadEvent(word.to_owned()))
     }
 }
 

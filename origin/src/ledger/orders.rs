@@ -8,7 +8,7 @@ use kernel::ids::{AccountId, LeaseId, OrderId, PaymentId, SaleId};
 use kernel::money::Money;
 use kernel::order::{OrderState, Refusal};
 use kernel::time::UnixMillis;
-use kernel::wire::{Payment, PaymentState};
+use kernel::wire::{Payment, PaymentState, Shipment};
 
 /// An order as stored, with its payment if one was begun.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub struct OrderRow {
     pub version: u64,
     /// Its payment.
     pub payment: Option<Payment>,
+    /// Its parcel, once shipped.
+    pub shipment: Option<Shipment>,
     /// What went back to the buyer.
     pub refunded: Option<Money>,
 }
@@ -70,6 +72,8 @@ struct RawOrder {
     payment_id: Option<u64>,
     payment_state: Option<String>,
     checkout_url: Option<String>,
+    carrier: Option<String>,
+    tracking: Option<String>,
     refunded_minor: Option<i64>,
 }
 
@@ -81,11 +85,13 @@ macro_rules! select_orders {
                       orders.quantity, orders.amount_minor, orders.currency, orders.state,
                       orders.reason, orders.created_at_ms, orders.expires_at_ms, orders.version,
                       payments.id AS "payment_id?", payments.state AS "payment_state?",
-                      payments.checkout_url AS "checkout_url?",
+                      payments.checkout_url AS "checkout_url?", shipments.carrier AS "carrier?",
+                      shipments.tracking AS "tracking?",
                       (SELECT CAST(SUM(refunds.amount_minor) AS SIGNED) FROM refunds
                        WHERE refunds.order_id = orders.id AND refunds.state = 'done'
                          AND refunds.currency = orders.currency) AS "refunded_minor: i64"
-               FROM orders LEFT JOIN payments ON payments.order_id = orders.id "# + $tail
+               FROM orders LEFT JOIN payments ON payments.order_id = orders.id
+                    LEFT JOIN shipments ON shipments.order_id = orders.id "# + $tail
             $(, $argument)*
         )
     };
@@ -103,6 +109,7 @@ impl TryFrom<RawOrder> for OrderRow {
             }),
             _ => None,
         };
+        let shipment = raw.carrier.zip(raw.tracking);
         let refunded = raw.refunded_minor.map(|sum| money(sum, &raw.currency));
         Ok(Self {
             id: OrderId(raw.id),
@@ -117,6 +124,7 @@ impl TryFrom<RawOrder> for OrderRow {
             expires_at: raw.expires_at_ms.map(UnixMillis),
             version: raw.version,
             payment,
+            shipment: shipment.map(|(carrier, tracking)| Shipment { carrier, tracking }),
             refunded: refunded.transpose()?,
         })
     }

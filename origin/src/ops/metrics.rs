@@ -7,12 +7,14 @@ mod edge;
 mod flow;
 mod guard;
 mod payments;
+mod told;
 
 pub use audit::AuditGauges;
 pub use edge::EdgeMetrics;
 pub use flow::{FlowMeters, FlowMetrics};
 pub use guard::GuardMetrics;
 pub use payments::PaymentMetrics;
+pub use told::ToldMetrics;
 
 use prometheus::{IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 use std::sync::LazyLock;
@@ -44,6 +46,8 @@ pub struct Metrics {
     pub payments: PaymentMetrics,
     /// What the rules of flow control tell.
     pub flow: FlowMetrics,
+    /// What is told to buyers and subscribers.
+    pub told: ToldMetrics,
     orders_decided: IntCounterVec,
 }
 
@@ -96,6 +100,7 @@ impl Metrics {
             edge: EdgeMetrics::register(&registry),
             payments: PaymentMetrics::register(&registry),
             flow: FlowMetrics::register(&registry),
+            told: ToldMetrics::register(&registry),
             registry,
         }
     }

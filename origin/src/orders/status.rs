@@ -125,7 +125,7 @@ pub(crate) fn order(row: OrderRow) -> Order {
         created_at_ms: row.created_at,
         expires_at_ms: row.expires_at,
         payment: row.payment,
-        shipment: None,
+        shipment: row.shipment,
         refunded: row.refunded,
         version: row.version,
     }

@@ -23,6 +23,7 @@ const KEYS: &[&str] = &[
     "BEACON_URL",
     "EDGE_LISTEN",
     "JPEG_QUALITY",
+    "LANGUAGE",
     "LOG",
     "MAIL_FROM",
     "MYSQL_URL",
@@ -41,9 +42,13 @@ const KEYS: &[&str] = &[
     "STREAM_BYTES_MAX",
     "STREAM_PREFIX",
     "STREAM_REPLICAS",
+    "STRIPE_SECRET_KEY",
+    "STRIPE_URL",
+    "STRIPE_WEBHOOK_SECRET",
     "TEXTS_API_KEY",
     "TEXTS_URL",
     "WEBHOOKS_LISTEN",
+    "WEBHOOKS_OUT_PRIVATE",
 ];
 
 /// All that is wrong with the settings, a line each.
@@ -101,7 +106,11 @@ impl Reader {
     }
 
     pub(super) fn fault(&mut self, key: &str, what: impl fmt::Display) {
-        self.faults.push(format!("{PREFIX}{key} {what}"));
+        let fault = format!("{PREFIX}{key} {what}");
+        // Two rooms may need the same key.
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
     }
 
     /// A text that must be there.

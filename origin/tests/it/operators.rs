@@ -467,6 +467,60 @@ async fn an_operator_looks_after_a_sale_from_draft_to_close() {
     assert!(step(Asked::get("audit")).await["holds"] == true);
 }
 
+#[tokio::test]
+async fn an_admin_writes_rules_and_begins_refunds_a_seller_does_not() {
+    let admin = Admin::new().await;
+    let sale = admin.world.sale(5, 1).await;
+    let order = admin.world.pending(sale, 1, 1).await;
+    let (chief, sam) = (
+        admin.person("chief", Role::Admin).await,
+        admin.person("sam", Role::Seller).await,
+    );
+    let (chief, sam) = (admin.sign_in(0, &chief).await, admin.sign_in(0, &sam).await);
+    let refund = format!("orders/{order}/refunds");
+    let begin = |token: &str| Asked::post(&refund).by(token).with(json!({}));
+    assert_refused(&admin.at(0, &begin(&sam)).await, 403, "forbidden");
+    // It is not paid: what the ledger says reaches who asked.
+    assert_refused(&admin.at(0, &begin(&chief)).await, 409, "wrong-state");
+    let shown = admin
+        .at(1, &Asked::get(&format!("orders/{order}")).by(&sam))
+        .await;
+    let entries = json!([["available", "reserved"]]);
+    let moved: Vec<Value> = shown.body["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| json!([entry["source"], entry["target"]]))
+        .collect();
+    assert_eq!(json!(moved), entries);
+    assert_eq!(
+        admin.at(1, &Asked::get("refunds").by(&sam)).await.body["refunds"],
+        json!([])
+    );
+
+    let body = json!({ "rules": { "rules": [] }, "why": "a test" });
+    let write = |token: &str| Asked::post("rules").by(token).with(body.clone());
+    assert_refused(&admin.at(0, &write(&sam)).await, 403, "forbidden");
+    let written = admin.at(0, &write(&chief)).await;
+    assert_eq!((written.status, &written.body["version"]), (201, &json!(1)));
+    let shown = admin.at(1, &Asked::get("rules").by(&sam)).await;
+    assert_eq!(
+        (&shown.body["version"], &shown.body["why"]),
+        (&json!(1), &json!("a test"))
+    );
+    let back = json!({ "version": 7, "why": "a test" });
+    let back = Asked::post("rules/rollback").by(&chief).with(back);
+    assert_refused(&admin.at(0, &back).await, 404, "not-found");
+    let lines = admin.lines(&chief, "limit=1").await;
+    assert!(
+        lines[0]["actor"]
+            .as_str()
+            .unwrap()
+            .starts_with("operator:chief-"),
+        "{lines:?}"
+    );
+}
+
 #[test]
 fn no_statement_of_ours_changes_or_deletes_a_line_of_the_log() {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();

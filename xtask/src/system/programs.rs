@@ -198,6 +198,8 @@ impl Programs {
             ("PUBLIC_URL", self.site_url()),
             ("SMTP_URL", format!("smtp://{}", listen(self.sandbox_smtp))),
             ("MAIL_FROM", "Doorbuster <shop@example.test>".to_owned()),
+            // Whoever listens in development listens on this machine.
+            ("WEBHOOKS_OUT_PRIVATE", "true".to_owned()),
             ("PAYMENTS_URL", url(self.sandbox_http)),
             ("PAYMENTS_API_KEY", secrets.payments_api_key.clone()),
             (

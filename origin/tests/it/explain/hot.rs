@@ -83,6 +83,13 @@ pub const CASES: &[Case] = &[
         &[("payments", "payments_order")],
         2,
     ),
+    // All are paid: none is to be closed.
+    sorted(known(
+        "FROM payments p JOIN orders o ON o.id = p.order_id",
+        &["'sandbox'", "100"],
+        &[("o", "PRIMARY"), ("p", "payments_unclosed")],
+        4,
+    )),
     // Refunds: 2,000, of which 20 are due.
     known(
         "SELECT id FROM refunds WHERE automatic = ?",
@@ -237,8 +244,9 @@ pub const CASES: &[Case] = &[
             ("orders", "PRIMARY"),
             ("payments", "payments_order"),
             ("refunds", "refunds_order"),
+            ("shipments", "PRIMARY"),
         ],
-        6,
+        8,
     ),
     known(
         "WHERE orders.account_id = ? AND orders.id < ? ORDER BY orders.id DESC LIMIT ?",
@@ -247,8 +255,9 @@ pub const CASES: &[Case] = &[
             ("orders", "orders_account"),
             ("payments", "payments_order"),
             ("refunds", "refunds_order"),
+            ("shipments", "PRIMARY"),
         ],
-        20,
+        24,
     ),
     built(
         "SELECT id FROM orders WHERE id IN (1006000, 1006010, 9)",
@@ -259,6 +268,32 @@ pub const CASES: &[Case] = &[
         "SELECT id, version FROM orders WHERE id IN (1006000, 1006010, 9)",
         &[("orders", "PRIMARY")],
         6,
+    ),
+    // Telling others. Of 2,000 mails 20 are due, and as many deliveries of each subscriber.
+    known(
+        "SELECT id, name, order_id, kind, attempts, created_at_ms FROM notifications",
+        &["16"],
+        &[("notifications", "notifications_due")],
+        40,
+    ),
+    known(
+        "SELECT id, event_id, order_id, kind, attempts, body, happened_at_ms, tries_since_ms",
+        &["1", "8"],
+        &[("webhook_deliveries", "webhook_deliveries_subscription_due")],
+        20,
+    ),
+    known(
+        "FROM orders JOIN sales ON sales.id = orders.sale_id JOIN items ON items.id = sales.item_id \
+         JOIN payments",
+        &["7", "'paid'", "1006500", "50"],
+        &[
+            ("items", "PRIMARY"),
+            ("orders", "orders_sale_state"),
+            ("payments", "payments_order"),
+            ("sales", "PRIMARY"),
+            ("shipments", "PRIMARY"),
+        ],
+        450,
     ),
     // The orders of a sale in pages, as a rebuild reads them.
     known(

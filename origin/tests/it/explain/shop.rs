@@ -148,8 +148,9 @@ pub async fn fill(world: &World) {
     let columns = "addresses (id, account_id, address, created_at_ms)";
     insert(world, columns, addresses).await;
     fill_lobbies(world).await;
+    fill_told(world).await;
     let tables = "items, images, item_images, addresses, lobbies, draw_pops, pop_waiting, pops, sales, orders, leases, sale_accounts, stock_entries, payments, payment_events, refunds, \
-                  release_outbox, stock_changes, accounts";
+                  release_outbox, stock_changes, accounts, notifications, webhook_deliveries";
     world.sql(format!("ANALYZE TABLE {tables}")).await;
 }
 
@@ -194,4 +195,28 @@ async fn fill_lobbies(world: &World) {
         waiting,
     )
     .await;
+}
+
+/// Mails and deliveries to two subscribers: of a hundred one is due, 49 wait, and 50 are done.
+async fn fill_told(world: &World) {
+    let now = origin::now().0;
+    let state = |n: u64| match n % 100 {
+        0 => "'waiting', 1, NULL".to_owned(),
+        1..50 => format!("'waiting', {}, NULL", now + 600_000),
+        _ => format!("'sent', NULL, {now}"),
+    };
+    let mails = (0..2_000).map(|n| format!("('order-{n}-paid', {n}, 'paid', 1, {})", state(n)));
+    let columns =
+        "notifications (name, order_id, kind, created_at_ms, state, due_at_ms, done_at_ms)";
+    insert(world, columns, mails).await;
+    let columns = "webhook_deliveries (subscription_id, event_id, order_id, kind, happened_at_ms,
+                                       tries_since_ms, state, due_at_ms, done_at_ms)";
+    let deliveries = (0..4_000).map(|n| {
+        let (subscription, event) = (1 + n % 2, n / 2);
+        format!(
+            "({subscription}, {event}, {event}, 'paid', 1, 1, {})",
+            state(event)
+        )
+    });
+    insert(world, columns, deliveries).await;
 }
