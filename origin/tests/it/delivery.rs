@@ -17,7 +17,7 @@ fn actor() -> &'static Actor {
 
 async fn paid(world: &World, sale: SaleId) -> OrderId {
     let (order, settlement) = with_payment(world, sale).await;
-    world.stores.ledger.settle(&settlement).await.unwrap();
+    world.settle(&settlement).await;
     order
 }
 

@@ -5,9 +5,10 @@ mod mail_server;
 use crate::close::with_payment;
 use crate::support::World;
 use kernel::ids::{AccountId, OrderId};
+use kernel::language::Language;
 use mail_server::MailServer;
 use origin::ledger::{Account, SendingEnd};
-use origin::notifications::{Language, MAILED, Sender};
+use origin::notifications::{MAILED, Sender};
 use origin::settings::{MailSettings, Secret};
 use std::collections::BTreeMap;
 
@@ -29,6 +30,7 @@ async fn account(world: &World, id: u64, contact: &str) {
         contact: contact.into(),
         name: "Ada".into(),
         password_hash: "none".into(),
+        language: Language::De,
     };
     assert!(world.stores.ledger.insert_account(&account).await.unwrap());
 }
@@ -63,7 +65,7 @@ async fn each_event_becomes_one_mail_however_many_hand_it_on() {
         world.pending(sale, account, 1).await;
     }
     let (paid, settlement) = with_payment(&world, sale).await;
-    world.stores.ledger.settle(&settlement).await.unwrap();
+    world.settle(&settlement).await;
     let handing = (0..6).map(|_| {
         let ledger = world.stores.ledger.clone();
         tokio::spawn(async move {
@@ -141,6 +143,8 @@ async fn what_a_dead_sender_left_is_sent_under_the_same_name() {
     assert_eq!(server.message_ids(), BTreeMap::from([(id, 2)]));
     let mails = server.mails();
     assert!(mails[0].contains("multipart/alternative"), "{}", mails[0]);
+    // "Ihre Bestellung": the account is German.
+    assert!(mails[0].contains("Guten Tag Ada"), "{}", mails[0]);
     assert!(mails[0].contains("Auto-Submitted: auto-generated"));
 }
 

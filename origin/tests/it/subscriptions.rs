@@ -52,7 +52,7 @@ async fn a_subscriber_is_told_in_signed_messages_that_name_nobody() {
     let (id, secret) = follow(&world, &subscriber.url("/hook"), &kinds).await;
     let sale = world.sale(5, 1).await;
     let (order, settlement) = with_payment(&world, sale).await;
-    world.stores.ledger.settle(&settlement).await.unwrap();
+    world.settle(&settlement).await;
     hand_on(&world).await;
     let working = deliverer(&world);
     let ledger = &world.stores.ledger;
