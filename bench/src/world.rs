@@ -8,7 +8,7 @@ use kernel::keys::PopKeys;
 use kernel::money::Money;
 use origin::accounts::Accounts;
 use origin::catalogue::{ItemDraft, add_item};
-use origin::ledger::Ledger;
+use origin::ledger::{Actor, Ledger};
 use origin::sales::{SaleDraft, create, publish};
 use origin::settings::{AccountSettings, HttpSettings, Reader, StoreSettings};
 use origin::stores::Stores;
@@ -57,14 +57,10 @@ impl World {
                 currency: "USD".parse()?,
             })
         };
-        let item = ItemDraft {
-            title: "Console".to_owned(),
-            description: "A console.".to_owned(),
-            image_url: None,
-            list_price: usd(59_900)?,
-        };
+        let item = ItemDraft::new("Console", usd(59_900)?);
+        let actor = Actor("bench".to_owned());
         let draft = SaleDraft {
-            item: add_item(ledger, ids, item).await?,
+            item: add_item(ledger, ids, &actor, item).await?,
             slug: format!("sale-{}", origin::random_id()),
             price: usd(39_900)?,
             units,

@@ -3,13 +3,13 @@
 //! Invariant: a command does not know whether it works over HTTP or in this process: both are the
 //! same routes. Who is signed in works there and nowhere else.
 
-use crate::Stores;
 use crate::session::Session;
+use crate::{Stores, actor};
 use anyhow::{Context, bail, ensure};
 use origin::fetch::Fetcher;
 use origin::http::{Answered, Local};
 use origin::operators::Operator;
-use origin::settings::{AdminKey, Reader};
+use origin::settings::{AdminKey, Reader, RefundSettings};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -17,8 +17,6 @@ use std::time::Duration;
 const TIME_MAX: Duration = Duration::from_secs(70);
 /// Bytes of an answer at most.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
-/// Characters of a user's name that the log keeps.
-const USER_LENGTH_MAX: usize = 64;
 
 /// Where the admin API is.
 pub(crate) enum Desk {
@@ -58,9 +56,12 @@ impl Desk {
             )?));
         }
         let key = AdminKey::read(&mut reader);
-        let Stores { settings, rounds } = Stores::read_from(reader)?;
-        let desk = origin::operators::Desk::new(settings, rounds, key);
-        let local = Local::new(desk, Operator::shell(&user()));
+        let refunds = RefundSettings::read(&mut reader);
+        let Stores {
+            settings, rounds, ..
+        } = Stores::read_from(reader)?;
+        let desk = origin::operators::Desk::new(settings, rounds, key, refunds);
+        let local = Local::new(desk, Operator::shell(actor::shell()));
         Ok(Self::Local(Box::new(local)))
     }
 
@@ -168,17 +169,6 @@ pub(crate) fn text(value: &Value, name: &str) -> String {
         Value::Null => "-".to_owned(),
         other => other.to_string(),
     }
-}
-
-/// Who is at this shell, as the environment says: the log tells it, nothing rests on it.
-fn user() -> String {
-    let names = ["SUDO_USER", "USER", "LOGNAME"].into_iter();
-    let name = names
-        .filter_map(|name| std::env::var(name).ok())
-        .find(|name| !name.is_empty());
-    let name = name.unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw()));
-    let plain = |c: &char| !c.is_control();
-    name.chars().filter(plain).take(USER_LENGTH_MAX).collect()
 }
 
 #[cfg(test)]

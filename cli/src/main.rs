@@ -35,7 +35,7 @@ use desk::Desk;
 use origin::ids::Ids;
 use origin::ledger::Ledger;
 use origin::sales::Rounds;
-use origin::settings::{BeaconSettings, Reader, StoreSettings};
+use origin::settings::{BeaconSettings, CatalogueSettings, Reader, StoreSettings};
 use origin::stock::Stock;
 use std::process::ExitCode;
 
@@ -111,6 +111,7 @@ struct Stores {
     settings: StoreSettings,
     /// Of the beacon that sales may name.
     rounds: Option<Rounds>,
+    catalogue: CatalogueSettings,
 }
 
 impl Stores {
@@ -121,9 +122,14 @@ impl Stores {
     fn read_from(mut reader: Reader) -> anyhow::Result<Self> {
         let settings = StoreSettings::read(&mut reader);
         let beacon = BeaconSettings::read(&mut reader);
+        let catalogue = CatalogueSettings::read(&mut reader);
         reader.finish()?;
         let rounds = beacon.map(|beacon| beacon.rounds);
-        Ok(Self { settings, rounds })
+        Ok(Self {
+            settings,
+            rounds,
+            catalogue,
+        })
     }
 
     async fn ledger(&self) -> anyhow::Result<Ledger> {
@@ -182,9 +188,6 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Item(command) => item::run(command, &stores).await?,
         Command::Lobby(command) => return lobby::run(command, &stores).await,
         Command::Pages(command) => return pages::run(&command).await,
-        Command::Order(order::Command::Refund(arguments)) => {
-            order::refund(&arguments, &stores).await?;
-        }
         Command::Payments(command) => return payments::run(command, &stores).await,
         Command::Rules(command) => rules::run(command, &stores).await?,
         Command::Delivery(command) => delivery::run(command, &stores).await?,
@@ -200,9 +203,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
 async fn by_the_api(command: Command) -> anyhow::Result<Option<Command>> {
     match command {
         Command::Sale(command) => sale::run(command, &Desk::open()?).await?,
-        Command::Order(order::Command::Show { id, json }) => {
-            order::show(id, json, &Desk::open()?).await?;
-        }
+        Command::Order(command) => order::run(command, &Desk::open()?).await?,
         Command::Pop(command) => pop::run(command, &Desk::open()?).await?,
         Command::DeadLetters(command) => dead_letters::run(command, &Desk::open()?).await?,
         Command::Operator(command) => operator::run(command, &Desk::open()?).await?,

@@ -2,8 +2,6 @@
 
 mod refund;
 
-pub(crate) use refund::run as refund;
-
 use crate::desk::{Desk, text};
 use crate::when;
 use clap::Subcommand;
@@ -26,7 +24,14 @@ pub(crate) enum Command {
     Refund(refund::Arguments),
 }
 
-pub(crate) async fn show(id: OrderId, json: bool, desk: &Desk) -> anyhow::Result<()> {
+pub(crate) async fn run(command: Command, desk: &Desk) -> anyhow::Result<()> {
+    match command {
+        Command::Show { id, json } => show(id, json, desk).await,
+        Command::Refund(arguments) => refund::run(&arguments, desk).await,
+    }
+}
+
+async fn show(id: OrderId, json: bool, desk: &Desk) -> anyhow::Result<()> {
     let order = desk.get(&format!("orders/{id}")).await?;
     if json {
         println!("{order}");

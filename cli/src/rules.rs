@@ -79,7 +79,7 @@ pub(crate) async fn run(command: Command, stores: &Stores) -> anyhow::Result<()>
         Command::Check { file } => check(&file)?,
         Command::Show { version, json } => {
             let shown = show(&stores.ledger().await?, version).await?;
-            print_rules(shown, json)?;
+            print_rules(&shown, json)?;
         }
         Command::History { limit, json } => {
             let shown = history(&stores.ledger().await?, limit).await?;
@@ -109,9 +109,9 @@ pub(crate) async fn run(command: Command, stores: &Stores) -> anyhow::Result<()>
                 println!("{}", json!({ "newest": newest, "origins": origins }));
             } else {
                 println!("newest   version {newest}");
-                origins
-                    .iter()
-                    .for_each(|origin| print_origin(origin, newest));
+                for origin in &origins {
+                    print_origin(origin, newest);
+                }
             }
         }
     }
@@ -127,7 +127,7 @@ fn actor() -> Actor {
     Actor(format!("shell:{}", user.as_deref().unwrap_or("unknown")))
 }
 
-fn print_rules(shown: Shown, json: bool) -> anyhow::Result<()> {
+fn print_rules(shown: &Shown, json: bool) -> anyhow::Result<()> {
     let version = shown.version;
     let rules: RuleSet = match &shown.rules {
         Ok(rules) => rules.clone(),
@@ -137,7 +137,7 @@ fn print_rules(shown: Shown, json: bool) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string_pretty(&rules)?);
         return Ok(());
     }
-    print_version(&shown);
+    print_version(shown);
     for rule in &rules.rules {
         print_rule(rule);
     }

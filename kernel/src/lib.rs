@@ -21,6 +21,7 @@ pub mod device;
 pub mod language;
 pub mod pop_signature;
 
+pub mod catalogue;
 pub mod order;
 pub mod sale;
 

@@ -58,6 +58,9 @@ impl fmt::Debug for Currency {
 }
 
 impl Currency {
+    /// No currency, by ISO 4217.
+    pub const NONE: Self = Self(*b"XXX");
+
     /// Digits after the decimal point, by ISO 4217; two where we know no better.
     pub fn minor_digits(self) -> u32 {
         match &self.0 {

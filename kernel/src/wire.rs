@@ -7,6 +7,7 @@ mod account;
 
 pub use account::*;
 
+use crate::catalogue::{Attribute, Image};
 use crate::ids::{AccountId, AddressId, ItemId, OrderId, PaymentId, SaleId};
 use crate::lobby::Lobby;
 use crate::money::Money;
@@ -34,8 +35,14 @@ pub struct Item {
     pub title: String,
     /// What it is, plain text; blank lines part paragraphs.
     pub description: String,
-    /// A picture, or none.
+    /// A picture that lies elsewhere, or none; `images` come before it.
     pub image_url: Option<String>,
+    /// Its pictures, the first of which stands for it.
+    #[serde(default)]
+    pub images: Vec<Image>,
+    /// What else is to be known, in this order.
+    #[serde(default)]
+    pub attributes: Vec<Attribute>,
     /// What it costs outside the sale.
     pub list_price: Money,
 }

@@ -190,6 +190,8 @@ impl Accounts {
             .set_password_hash(account.id, &password_hash)
             .await?;
         self.sessions.close_all(account.id).await?;
+        let anywhere = self.tries.name(&[&contact]);
+        self.tries.forget(PASSWORDS, &anywhere).await?;
         self.tries.welcome(&contact, network).await?;
         Ok(account)
     }

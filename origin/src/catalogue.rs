@@ -1,86 +1,62 @@
-//! The catalogue: the items that sales sell.
+//! The catalogue: the items that sales sell, with their pictures.
 //!
-//! Invariant: what is in the catalogue can be shown: texts are within their limits.
+//! Invariant: what is in the catalogue can be shown: texts are within their limits, and pictures were
+//! drawn anew by us.
 
-use crate::ids::{IdError, Ids};
-use crate::ledger::{Ledger, LedgerError, NewItem};
-use kernel::ids::ItemId;
-use kernel::money::Money;
+mod csv_file;
+mod draft;
+mod images;
+mod import;
+mod items;
 
-/// Characters of a title at most.
-pub const TITLE_LENGTH_MAX: usize = 200;
-/// Bytes of a description at most.
-pub const DESCRIPTION_BYTES_MAX: usize = 20_000;
-/// Characters of a picture's address at most.
-pub const IMAGE_URL_LENGTH_MAX: usize = 500;
+pub use csv_file::{COLUMNS, CSV_BYTES_MAX, CSV_ROWS_MAX, CsvFault, CsvItem, read_csv, write_csv};
+pub use draft::{
+    ALT_LENGTH_MAX, ATTRIBUTE_NAME_LENGTH_MAX, ATTRIBUTE_VALUE_LENGTH_MAX, ATTRIBUTES_MAX,
+    DESCRIPTION_BYTES_MAX, Fault, IMAGE_URL_LENGTH_MAX, ItemDraft, SKU_LENGTH_MAX,
+    TITLE_LENGTH_MAX,
+};
+pub use images::{
+    ImageError, Images, MEMORY_BYTES_MAX, PIXELS_MAX, Picture, UPLOAD_BYTES_MAX, WIDTHS, add_image,
+    move_image, prepare, remove_image,
+};
+pub use import::{ImportError, Imported, export, import};
+pub use items::{add_item, archive_item, change_item, find_items};
 
-/// Why an item was not added.
+use crate::ids::IdError;
+use crate::ledger::LedgerError;
+use kernel::ids::{ItemId, SaleId};
+
+/// Why nothing was changed in the catalogue.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogueError {
     /// A field is wrong.
     #[error("{0}")]
-    Invalid(&'static str),
+    Invalid(Fault),
+    /// There is no such item.
+    #[error("there is no item {0}")]
+    Unknown(ItemId),
+    /// Somebody else changed the item meanwhile; it has this version now.
+    #[error("item {0} was changed meanwhile: it has version {1} now; look at it and try again")]
+    Stale(ItemId, u64),
+    /// The item cannot be put away.
+    #[error("item {0} is in sale {1}, which has not closed; close it first")]
+    InUse(ItemId, SaleId),
+    /// The picture cannot be taken.
+    #[error("{0}")]
+    Image(#[from] ImageError),
     /// No id to be had.
     #[error("no id for the item")]
     Id(#[from] IdError),
     /// The ledger is away.
-    #[error("the item was not stored")]
+    #[error("the ledger did not answer; try again")]
     Ledger(#[from] LedgerError),
 }
 
-/// What an operator says about an item.
-#[derive(Clone, Debug)]
-pub struct ItemDraft {
-    /// Its name.
-    pub title: String,
-    /// Plain text; blank lines part paragraphs.
-    pub description: String,
-    /// A picture, or none.
-    pub image_url: Option<String>,
-    /// What it costs outside a sale.
-    pub list_price: Money,
-}
-
-/// Adds an item and returns its id.
-pub async fn add_item(
-    ledger: &Ledger,
-    ids: &Ids,
-    draft: ItemDraft,
-) -> Result<ItemId, CatalogueError> {
-    let ItemDraft {
-        title,
-        description,
-        image_url,
-        list_price,
-    } = draft;
-    let invalid = |message| Err(CatalogueError::Invalid(message));
-    if title.trim().is_empty() || title.chars().count() > TITLE_LENGTH_MAX {
-        return invalid("the title has 1 to 200 characters");
-    }
-    if description.len() > DESCRIPTION_BYTES_MAX {
-        return invalid("the description has at most 20,000 bytes");
-    }
-    let web = |url: &String| {
-        url.starts_with("https://") || url.starts_with("http://") || url.starts_with('/')
-    };
-    if image_url
-        .as_ref()
-        .is_some_and(|url| !web(url) || url.chars().count() > IMAGE_URL_LENGTH_MAX)
-    {
-        return invalid("the picture is an http(s) address or a path, of at most 500 characters");
-    }
-    if list_price.amount_minor < 0 {
-        return invalid("the list price is not negative");
-    }
-    let id = ItemId(ids.next().await?);
-    ledger
-        .insert_item(&NewItem {
-            id,
-            title,
-            description,
-            image_url,
-            list_price,
+impl CatalogueError {
+    fn field(field: &'static str, message: impl Into<String>) -> Self {
+        Self::Invalid(Fault {
+            field,
+            message: message.into(),
         })
-        .await?;
-    Ok(id)
+    }
 }

@@ -101,6 +101,8 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
     let rounds = beacon.as_ref().map(|beacon| beacon.rounds);
     let source = beacon.map(|beacon| Source::new(&beacon.url));
 
+    let refunds = http_settings.as_ref().map(|(_, _, refunds)| *refunds);
+    let admin_settings = admin_settings.zip(refunds);
     let provider = payment_settings.map(Provider::new).transpose()?;
     let stores = Stores::connect(&store_settings).await?;
     let (stop, stopped) = watch::channel(false);
@@ -129,10 +131,11 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         listeners.spawn(serve(webhooks, webhook_routes(origin.clone()), stopping()));
         serving = Some(origin);
     }
-    if let Some((settings, Some(key))) = admin_settings {
+    if let Some(((settings, Some(key)), refunds)) = admin_settings {
         let admin = bind("admin", settings.listen).await?;
         let door = Door::new(stores.ledger.clone(), &stores.stock, key.clone());
-        let desk = Desk::new(store_settings.clone(), rounds, Some(key)).with(stores.clone());
+        let desk = Desk::new(store_settings.clone(), rounds, Some(key), refunds);
+        let desk = desk.with(stores.clone());
         let routes = admin_routes(desk, door, settings);
         listeners.spawn(serve(admin, routes, stopping()));
     }
@@ -155,6 +158,10 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         ));
     }
     if let (true, Some(provider)) = (roles.contains(&Role::Outboxes), provider) {
+        workers.spawn(origin::payments::close_checkouts(
+            stores.clone(),
+            provider.clone(),
+        ));
         workers.spawn(origin::payments::work_off_refunds(stores.clone(), provider));
         workers.spawn(origin::orders::release(stores.clone()));
         workers.spawn(origin::sales::look_after_changes(stores.clone()));

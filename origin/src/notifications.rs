@@ -15,7 +15,7 @@ pub use fan_out::fan_out;
 pub use letters::Letters;
 pub use send::{Sender, send};
 pub(crate) use send::{chain, wait_ms};
-pub use words::{Language, amount, moment};
+pub use words::{amount, moment};
 
 use crate::ledger::OrderEvent;
 

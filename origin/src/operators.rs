@@ -36,9 +36,9 @@ pub struct Operator {
 
 impl Operator {
     /// Who is signed in on the server itself: they have the stores' passwords.
-    pub fn shell(user: &str) -> Self {
+    pub fn shell(actor: Actor) -> Self {
         Self {
-            actor: Actor(format!("shell:{user}")),
+            actor,
             role: Role::Admin,
         }
     }

@@ -4,12 +4,15 @@
 //! Invariant: the amount asked for is the order's, and the order's alone; what a webhook says is
 //! compared with it, and money that no order takes goes back.
 
+mod checkouts;
 mod compare;
 mod provider;
 mod refunds;
 mod sandbox;
+mod stripe;
 mod view;
 
+pub use checkouts::{CloseError, close_checkouts, close_stale};
 pub use compare::{
     CompareError, Compared, Difference, Kind, Span, compare_daily, compare_payments,
 };

@@ -4,14 +4,18 @@
 //! `Debug` shows a secret.
 
 mod admin;
+mod catalogue;
 mod payments;
 mod reader;
+mod stripe;
 mod texts;
 mod told;
 
 pub use admin::{AdminKey, AdminSettings};
+pub use catalogue::CatalogueSettings;
 pub use payments::{PaymentSettings, RefundSettings, SandboxSettings};
 pub use reader::{Faults, Reader};
+pub use stripe::StripeSettings;
 pub use texts::TextSettings;
 pub use told::{MailSettings, SubscriptionSettings};
 

@@ -1,4 +1,5 @@
-//! Brings what is missing: the targets of the components from rustup, servers as Debian packages.
+//! Brings what is missing: the targets of the components from rustup, servers as Debian packages, and
+//! what tests need from PyPI.
 //!
 //! Packages are installed only by root or where `CI=true`; anybody else gets the one line to type.
 
@@ -9,7 +10,7 @@ use anyhow::Context;
 
 use crate::compile::{BROWSER_TARGET, COMPONENT_TARGET};
 use crate::servers::spawner;
-use crate::{programs, tool};
+use crate::{programs, python, tool};
 
 /// What the machine is to be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,10 +86,24 @@ pub fn missing(purpose: Purpose) -> anyhow::Result<()> {
     if !packages.is_empty() {
         install(&packages)?;
     }
+    if purpose == Purpose::Tests {
+        python_packages()?;
+    }
     match purpose {
         Purpose::System | Purpose::Tests => component_targets(),
         Purpose::Database | Purpose::Benchmark => Ok(()),
     }
+}
+
+/// Installs what tests in Python, or against programs in Python, need.
+pub fn python_packages() -> anyhow::Result<()> {
+    if python::is_ready()? {
+        return Ok(());
+    }
+    if !python::can_make() {
+        install(&[python::PACKAGE])?;
+    }
+    python::install()
 }
 
 fn install(packages: &[&str]) -> anyhow::Result<()> {

@@ -13,6 +13,7 @@ pub mod workspace;
 
 pub mod compile;
 pub mod install;
+pub mod python;
 pub mod tool;
 
 pub mod servers;

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::install::{self, Purpose};
 use crate::servers::{Servers, Setting};
-use crate::{compile, tidy, tool, workspace};
+use crate::{compile, python, tidy, tool, workspace};
 use count::Count;
 use stages::Stages;
 
@@ -115,6 +115,10 @@ fn with_servers(args: &[&str], count: &mut Count) -> anyhow::Result<()> {
         ("DOORBUSTER_TEST_REDIS_URL", servers.redis_url()),
         ("DOORBUSTER_TEST_POP_REDIS_URL", servers.pop_redis_url()),
         ("DOORBUSTER_TEST_NATS_URL", servers.nats_url()),
+        (
+            python::TEST_VARIABLE,
+            python::interpreter()?.display().to_string(),
+        ),
     ];
     cargo_test(args, &environment, count)
 }

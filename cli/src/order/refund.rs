@@ -1,12 +1,10 @@
 //! `doorbuster order refund`.
 
-use crate::{Stores, actor};
-use anyhow::bail;
+use crate::desk::{Desk, text};
 use clap::Args;
 use kernel::ids::OrderId;
-use origin::ledger::{RefundOrder, Refunding};
-use origin::payments::refund_order;
-use origin::settings::{Reader, RefundSettings};
+use kernel::money::Money;
+use serde_json::json;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -20,41 +18,19 @@ pub(crate) struct Arguments {
     restock: bool,
 }
 
-pub(crate) async fn run(arguments: &Arguments, stores: &Stores) -> anyhow::Result<()> {
-    let mut reader = Reader::from_environment();
-    let settings = RefundSettings::read(&mut reader);
-    reader.finish()?;
+pub(crate) async fn run(arguments: &Arguments, desk: &Desk) -> anyhow::Result<()> {
     let id = arguments.id;
-    let asked = RefundOrder {
-        order: id,
-        amount_minor: arguments.amount,
-        restock: arguments.restock,
+    let body = json!({ "amount_minor": arguments.amount, "restock": arguments.restock });
+    let begun = desk
+        .post(&format!("orders/{id}/refunds"), Some(&body))
+        .await?;
+    let state = if begun["whole"] == true {
+        "refunded"
+    } else {
+        "as it was"
     };
-    let ledger = stores.ledger().await?;
-    let ids = stores.ids(&ledger).await?;
-    match refund_order(&ledger, &ids, settings, &actor::shell(), asked).await? {
-        Refunding::Begun {
-            refund,
-            amount,
-            whole,
-        } => {
-            let state = if whole { "refunded" } else { "as it was" };
-            println!("refund {refund} of {amount} is on its way; order {id} is {state}");
-            Ok(())
-        }
-        Refunding::Unknown => bail!("MySQL has no order {id}"),
-        Refunding::NotPaid(state) => {
-            bail!(
-                "order {id} is {}: nothing can be given back",
-                state.as_str()
-            )
-        }
-        Refunding::NotWithin(left) => {
-            bail!(
-                "the amount must be 1 to {} minor units ({left})",
-                left.amount_minor
-            )
-        }
-        Refunding::OnlyWhole => bail!("--restock goes with the whole amount alone"),
-    }
+    let amount: Money = serde_json::from_value(begun["amount"].clone())?;
+    let refund = text(&begun, "refund_id");
+    println!("refund {refund} of {amount} is on its way; order {id} is {state}");
+    Ok(())
 }

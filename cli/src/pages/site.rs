@@ -15,8 +15,8 @@ use std::io::Read;
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// The most addresses, which is more than a catalogue of 1,000 sales has.
-const ADDRESSES_MAX: usize = 20_000;
+/// The most addresses, more than a catalogue of 1,000 sales and their pictures has.
+const ADDRESSES_MAX: usize = 40_000;
 /// The largest file.
 const FILE_BYTES_MAX: usize = 8 << 20;
 /// All files together; they are held in memory until they are written.

@@ -3,7 +3,7 @@
 use crate::desk::{Desk, run};
 use origin::http::{admin_routes, bind, serve};
 use origin::operators::{CodeSecret, Door};
-use origin::settings::{AdminKey, AdminSettings};
+use origin::settings::{AdminKey, AdminSettings, RefundSettings};
 use origin::stores::Stores;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -29,7 +29,11 @@ async fn origin_of(desk: &Desk) -> String {
     };
     let listener = bind("admin", admin.listen).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let desk = origin::operators::Desk::new(settings, None, Some(key)).with(stores);
+    let refunds = RefundSettings {
+        promised_ms: 60_000,
+    };
+    let desk = origin::operators::Desk::new(settings, None, Some(key), refunds);
+    let desk = desk.with(stores);
     let routes = admin_routes(desk, door, admin);
     tokio::spawn(serve(listener, routes, std::future::pending()));
     url

@@ -216,13 +216,9 @@ impl Backend {
             amount_minor: 100,
             currency: "USD".parse().unwrap(),
         };
-        let item = origin::catalogue::ItemDraft {
-            title: "Console".into(),
-            description: "A console.".into(),
-            image_url: None,
-            list_price: price,
-        };
-        let item: ItemId = origin::catalogue::add_item(ledger, ids, item)
+        let item = origin::catalogue::ItemDraft::new("Console", price);
+        let actor = origin::ledger::Actor("test".into());
+        let item: ItemId = origin::catalogue::add_item(ledger, ids, &actor, item)
             .await
             .unwrap();
         let draft = SaleDraft {

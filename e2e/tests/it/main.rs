@@ -29,6 +29,7 @@ mod crowd;
 mod disaster;
 mod events;
 mod flood;
+mod images;
 mod lobby;
 mod notifications;
 mod origin_away;

@@ -223,6 +223,8 @@ mod tests {
                 title: "Console".to_owned(),
                 description: String::new(),
                 image_url: None,
+                images: Vec::new(),
+                attributes: Vec::new(),
                 list_price: price,
             },
             price,

@@ -17,6 +17,26 @@ pub fn secure(mut answer: Answer, site: &Site) -> Answer {
     answer
 }
 
+/// Lets Stripe's script, its frames and its calls in, for the one page that is made of them.
+/// <https://docs.stripe.com/security/guide#content-security-policy>
+pub fn open_to_stripe(mut answer: Answer, site: &Site) -> Answer {
+    let policy = policy(site)
+        .replace(
+            "script-src 'self'",
+            "script-src 'self' https://js.stripe.com https://*.js.stripe.com",
+        )
+        .replace(
+            "connect-src 'self'",
+            "connect-src 'self' https://api.stripe.com",
+        );
+    let frames = "frame-src https://js.stripe.com https://*.js.stripe.com https://hooks.stripe.com";
+    if let Ok(value) = HeaderValue::from_str(&format!("{policy}; {frames}")) {
+        let name = HeaderName::from_static("content-security-policy");
+        answer.headers_mut().insert(name, value);
+    }
+    answer
+}
+
 fn all(site: &Site) -> Vec<(HeaderName, HeaderValue)> {
     let policy = policy(site);
     let headers = [
@@ -81,6 +101,26 @@ mod tests {
         assert!(!checkout.contains("'unsafe"));
         assert!(checkout.contains("; form-action 'self' https://pay.example; "));
         assert!(policy("").contains("; form-action 'self'; "));
+    }
+
+    #[test]
+    fn one_page_alone_is_open_to_stripe_and_nothing_else() {
+        let site = Site::new("", "https://shop.example");
+        let answer = || secure(kit::answer::bytes(StatusCode::OK, "text/html", ""), &site);
+        let policy = |answer: &Answer| {
+            let policy = &answer.headers()["content-security-policy"];
+            policy.to_str().unwrap().to_owned()
+        };
+        assert!(!policy(&answer()).contains("stripe"));
+        let open = policy(&open_to_stripe(answer(), &site));
+        for part in [
+            "; script-src 'self' https://js.stripe.com https://*.js.stripe.com 'wasm-unsafe-eval'; ",
+            "; connect-src 'self' https://api.stripe.com; ",
+            "; frame-src https://js.stripe.com ",
+        ] {
+            assert!(open.contains(part), "{part} in {open}");
+        }
+        assert!(!open.contains("'unsafe"));
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub struct Site {
     pub checkout_origins: String,
     /// Whether browsers reach it by HTTPS: variable `site_url`.
     pub https: bool,
+    /// Stripe's publishable key, where Stripe takes the payments: variable `stripe_publishable_key`.
+    pub stripe_key: Option<String>,
     /// What [`crate::headers::secure`] makes of it, once.
     pub(crate) headers: OnceLock<Vec<(HeaderName, HeaderValue)>>,
 }
@@ -25,16 +27,31 @@ impl Site {
         }
         let read = async |name| variables::get(name).await.unwrap_or_default();
         let (origins, url) = (read("checkout_origins").await, read("site_url").await);
-        SITE.get_or_init(|| Self::new(&origins, &url))
+        let stripe_key = publishable(read("stripe_publishable_key").await);
+        SITE.get_or_init(|| Self {
+            stripe_key,
+            ..Self::new(&origins, &url)
+        })
     }
 
     pub(crate) fn new(checkout_origins: &str, url: &str) -> Self {
         Self {
             checkout_origins: origins(checkout_origins),
             https: url.to_ascii_lowercase().starts_with("https://"),
+            stripe_key: None,
             headers: OnceLock::new(),
         }
     }
+}
+
+/// A key that may be shown to browsers; a secret one in its place is not.
+fn publishable(key: String) -> Option<String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let fits = key.starts_with("pk_") && key.bytes().all(plain);
+    if !fits && !key.is_empty() {
+        eprintln!("stripe_publishable_key does not begin with pk_ and is not used");
+    }
+    fits.then_some(key)
 }
 
 /// What is no origin is left out: it could otherwise end the directive and begin another.
@@ -52,6 +69,17 @@ fn origins(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_publishable_key_is_shown() {
+        let check = |key: &str, expected: Option<&str>| {
+            assert_eq!(publishable(key.to_owned()).as_deref(), expected, "{key}");
+        };
+        check("pk_test_51Abc", Some("pk_test_51Abc"));
+        check("sk_test_51Abc", None);
+        check("pk_test\"><script>", None);
+        check("", None);
+    }
 
     #[test]
     fn only_origins_reach_the_policy() {

@@ -3,6 +3,7 @@
 //! Invariant: what is listed is served to everybody alike, and nothing public is missing but the
 //! empty page of an order, of which there are as many as orders.
 
+use crate::images;
 use crate::route::{Fixed, WELL_KNOWN};
 use kernel::ids::ItemId;
 use kernel::problem::ProblemKind;
@@ -32,6 +33,8 @@ impl Directory {
         let words = ProblemKind::ALL.iter().map(|kind| kind.word());
         paths.extend(words.map(|word| format!("/problems/{word}")));
         paths.extend(items(snapshot).iter().map(|id| format!("/items/{id}")));
+        let images: BTreeSet<&str> = images::paths(snapshot).collect();
+        paths.extend(images.into_iter().map(str::to_owned));
         for entry in &snapshot.sales {
             // Both names lead there: people have the one, programs the other.
             for name in [entry.sale.slug.clone(), entry.sale.id.to_string()] {

@@ -1,6 +1,7 @@
 //! The files that pages load, embedded at build time in every encoding.
 
 use crate::encoding::{Encoding, choose};
+use crate::send::FOREVER;
 use kit::answer::{self, Answer};
 use spin_sdk::http::{HeaderMap, StatusCode};
 
@@ -23,7 +24,6 @@ mod embedded {
 use embedded::ASSETS;
 use layout::assets::SET;
 
-const FOREVER: &str = "public, max-age=31536000, immutable";
 /// A page that is older than this set names another: its browser gets the file as it is now, and
 /// nobody keeps it under that name.
 const NEVER: &str = "no-store";

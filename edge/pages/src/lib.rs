@@ -9,6 +9,7 @@ mod addresses;
 mod draw_view;
 mod linked_data;
 mod page;
+mod picture_view;
 mod sale_view;
 mod shown;
 
@@ -17,6 +18,7 @@ mod rendered;
 
 mod assets;
 mod encoding;
+mod images;
 mod send;
 
 mod catalogue;

@@ -2,8 +2,9 @@
 //!
 //! Invariant: it says what the page says, of the same moment, and every address in it is absolute.
 
-use crate::sale_view::picture;
+use crate::picture_view::picture;
 use crate::shown::shown;
+use kernel::catalogue::{Attribute, Image};
 use kernel::time::UnixMillis;
 use kernel::wire::{Item, Sale};
 use layout::words;
@@ -21,9 +22,20 @@ pub struct Product {
     description: String,
     sku: String,
     url: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    image: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    image: Vec<String>,
+    #[serde(rename = "additionalProperty", skip_serializing_if = "Vec::is_empty")]
+    properties: Vec<Property>,
     offers: Vec<Offer>,
+}
+
+/// An attribute (https://schema.org/PropertyValue).
+#[derive(Serialize)]
+struct Property {
+    #[serde(rename = "@type")]
+    kind: &'static str,
+    name: String,
+    value: String,
 }
 
 /// One sale (https://schema.org/Offer).
@@ -51,17 +63,40 @@ pub fn product(url: String, item: &Item, sales: &[&Sale], now: UnixMillis, site:
         description: item.description.trim().to_owned(),
         sku: item.id.to_string(),
         url,
-        image: image(item, site),
+        image: images(item, site),
+        properties: item.attributes.iter().map(property).collect(),
         offers: offers.collect(),
     }
 }
 
-/// Where the item's picture is for the world.
+/// Where the picture that stands for the item is for the world.
 pub fn image(item: &Item, site: &str) -> Option<String> {
-    picture(item).map(|url| match url.strip_prefix('/') {
+    picture(item).map(|url| absolute(url, site))
+}
+
+/// All pictures, each in its largest width; without own ones the one that lies elsewhere.
+fn images(item: &Item, site: &str) -> Vec<String> {
+    let own = item.images.iter().filter_map(Image::largest);
+    let own: Vec<_> = own.map(|file| absolute(&file.path, site)).collect();
+    if own.is_empty() {
+        return image(item, site).into_iter().collect();
+    }
+    own
+}
+
+fn absolute(url: &str, site: &str) -> String {
+    match url.strip_prefix('/') {
         Some(path) => format!("{site}/{path}"),
         None => url.to_owned(),
-    })
+    }
+}
+
+fn property(attribute: &Attribute) -> Property {
+    Property {
+        kind: "PropertyValue",
+        name: attribute.name.clone(),
+        value: attribute.value.clone(),
+    }
 }
 
 fn offer(sale: &Sale, now: UnixMillis, site: &str) -> Offer {

@@ -75,6 +75,13 @@ pub fn order(id: OrderId) -> Result<String, Error> {
     render("order.html", &["js/order.js"], context! { order_id })
 }
 
+/// The page where an order is paid with Stripe's form.
+pub fn pay(id: OrderId, publishable_key: &str) -> Result<String, Error> {
+    let order_id = id.to_string();
+    let view = context! { order_id, publishable_key };
+    render("pay.html", &["js/stripe-pay.js"], view)
+}
+
 /// A page of a few words.
 pub fn message(message: Message<'_>) -> Result<String, Error> {
     let Message {
@@ -199,7 +206,54 @@ mod tests {
             ("https://cdn.test/9.jpg", "https://cdn.test/9.jpg"),
         ] {
             sale.item.image_url = Some(url.to_owned());
-            assert_eq!(linked_data(&page_of(&sale, 2_000))["image"], expected);
+            assert_eq!(linked_data(&page_of(&sale, 2_000))["image"][0], expected);
+        }
+    }
+
+    #[test]
+    fn pictures_come_in_their_widths_and_attributes_in_their_order() {
+        let mut sale = sale_with("Console", "open", "many");
+        let image = |name: &str, alt: &str| kernel::catalogue::Image {
+            alt: alt.to_owned(),
+            files: [320, 640]
+                .map(|width| kernel::catalogue::ImageFile {
+                    path: format!("/images/{name}{width}.jpg"),
+                    width,
+                    height: width / 4 * 3,
+                })
+                .to_vec(),
+        };
+        sale.item.images = vec![image("a", "A \"console\""), image("b", "Its back")];
+        sale.item.image_url = Some("https://cdn.test/9.jpg".to_owned());
+        sale.item.attributes = vec![kernel::catalogue::Attribute {
+            name: "Colour".to_owned(),
+            value: "<Black>".to_owned(),
+        }];
+        for (html, eager, more) in [
+            (page_of(&sale, 2_000), true, true),
+            (item_of(&sale), true, true),
+            (list_of(&sale), true, false),
+        ] {
+            let html = html.replace("&#x2f;", "/");
+            assert!(html.contains(r#"src="/images/a640.jpg""#), "{html}");
+            let srcset = r#"srcset="/images/a320.jpg 320w, /images/a640.jpg 640w""#;
+            assert!(html.contains(srcset), "{html}");
+            assert!(html.contains(r#"width="640" height="480""#), "{html}");
+            assert!(html.contains(r#"alt="A &quot;console&quot;""#), "{html}");
+            assert!(!html.contains("cdn.test"), "{html}");
+            let first = html.split("<img").nth(1).unwrap();
+            let first = first.split('>').next().unwrap();
+            assert_eq!(first.contains("loading=\"lazy\""), !eager, "{first}");
+            assert!(first.contains("decoding=\"async\""), "{first}");
+            assert_eq!(html.contains(r#"alt="Its back""#), more, "{html}");
+            assert_eq!(html.contains("<dd>&lt;Black&gt;</dd>"), more, "{html}");
+            if more {
+                let product = linked_data(&html);
+                let images =
+                    ["a", "b"].map(|name| format!("https://shop.test/images/{name}640.jpg"));
+                assert_eq!(product["image"], serde_json::json!(images));
+                assert_eq!(product["additionalProperty"][0]["value"], "<Black>");
+            }
         }
     }
 
@@ -310,6 +364,7 @@ mod tests {
             draw_of(&sale_with("Console", "open", "many")),
             super::message(message).unwrap(),
             order(OrderId(7)).unwrap(),
+            pay(OrderId(7), "pk_test_1").unwrap(),
         ];
         pages.extend(Fixed::ALL.map(|page| fixed(page).unwrap()));
         for html in pages {

@@ -1,5 +1,6 @@
 //! Which page an address means.
 
+use kernel::catalogue::ImageName;
 use kernel::ids::{ItemId, OrderId};
 use kernel::problem::ProblemKind;
 
@@ -18,6 +19,8 @@ pub enum Route<'a> {
     Fixed(Fixed),
     /// One order: a page that a script fills, or that leads on to the order where none runs.
     Order(OrderId),
+    /// Where one order is paid, if that is not at a page of the provider's.
+    Pay(OrderId),
     /// What a kind of problem means: the address is its `type`.
     Problem(ProblemKind),
     /// A file under the hash of the set it belongs to.
@@ -27,6 +30,8 @@ pub enum Route<'a> {
         /// Its name in the set.
         path: &'a str,
     },
+    /// A file of a picture of an item.
+    Image(ImageName),
     /// The same file under the name that browsers and crawlers know.
     WellKnown(&'static str),
     /// Where crawlers may go.
@@ -91,8 +96,12 @@ pub fn of(path: &str) -> Route<'_> {
         (Some("account"), None, _) => Route::Fixed(Fixed::Account),
         (Some("orders"), None, _) => Route::Fixed(Fixed::Orders),
         (Some("orders"), Some(id), None) => id.parse().map_or(Route::Unknown, Route::Order),
+        (Some("orders"), Some(id), Some("pay")) => id.parse().map_or(Route::Unknown, Route::Pay),
         (Some("problems"), Some(word), None) => {
             problem(word).map_or(Route::Unknown, Route::Problem)
+        }
+        (Some("images"), Some(name), None) => {
+            ImageName::parse(name).map_or(Route::Unknown, Route::Image)
         }
         (Some("assets"), Some(set), Some(path)) => Route::Asset { set, path },
         (Some("robots.txt"), None, _) => Route::Robots,
@@ -143,6 +152,9 @@ mod tests {
         check("/orders/7", Route::Order(OrderId(7)));
         check("/orders/seven", Route::Unknown);
         check("/orders/07", Route::Unknown);
+        check("/orders/7/pay", Route::Pay(OrderId(7)));
+        check("/orders/7/pay/now", Route::Unknown);
+        check("/orders/7/paid", Route::Unknown);
         check("/problems/sold-out", Route::Problem(ProblemKind::SoldOut));
         check("/problems/unheard-of", Route::Unknown);
         let (set, path) = ("0123456789ab", "js/sale.js");

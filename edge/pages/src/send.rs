@@ -16,6 +16,8 @@ pub const CATALOGUE: &str =
 /// Other pages change with a release only. Those who have an old one find all it names.
 pub const FIXED: &str =
     "public, max-age=60, s-maxage=300, stale-while-revalidate=600, stale-if-error=86400";
+/// What a name with a hash in it leads to never changes.
+pub const FOREVER: &str = "public, max-age=31536000, immutable";
 /// What is missing may be published the next second.
 pub const MISSING: &str = "public, max-age=1, s-maxage=1";
 /// Nobody keeps it.

@@ -6,11 +6,13 @@
 use crate::addresses;
 use crate::assets;
 use crate::catalogue::Catalogue;
+use crate::images;
 use crate::page::Page;
 use crate::render::{self, Message};
 use crate::rendered;
 use crate::route::{self, Fixed, Route};
-use crate::send::{self, CATALOGUE, FIXED, MISSING, NEVER, Rendered};
+use crate::send::{self, CATALOGUE, FIXED, FOREVER, MISSING, NEVER, Rendered};
+use kernel::catalogue::ImageName;
 use kernel::problem::{Problem, ProblemKind};
 use kernel::wire::CodePurpose;
 use kit::accept::wants_page;
@@ -48,7 +50,12 @@ pub async fn answer(method: &Method, uri: &Uri, headers: &HeaderMap) -> Answer {
     } else {
         other_method(method, headers).await
     };
-    headers::secure(answer, Site::get().await)
+    let site = Site::get().await;
+    let answer = headers::secure(answer, site);
+    match route::of(uri.path()) {
+        Route::Pay(_) if site.stripe_key.is_some() => headers::open_to_stripe(answer, site),
+        _ => answer,
+    }
 }
 
 async fn route(path: &str, query: &str, headers: &HeaderMap) -> Answer {
@@ -68,11 +75,19 @@ async fn route(path: &str, query: &str, headers: &HeaderMap) -> Answer {
             let page = render::order(id).map(|html| Arc::new(Page::html(html)));
             send::page(headers, StatusCode::OK, FIXED, page)
         }
+        Route::Pay(id) => match &Site::get().await.stripe_key {
+            Some(key) => {
+                let page = render::pay(id, key).map(|html| Arc::new(Page::html(html)));
+                send::page(headers, StatusCode::OK, FIXED, page)
+            }
+            None => not_found(headers, ProblemKind::UnknownPath),
+        },
         Route::Problem(kind) => problem(headers, kind),
         Route::Asset { set, path } => match assets::find(path) {
             Some(asset) => asset.answer(headers, assets::life(set)),
             None => not_found(headers, ProblemKind::UnknownPath),
         },
+        Route::Image(name) => image(headers, &name).await,
         Route::WellKnown(path) => match assets::find(path) {
             Some(asset) => asset.under_plain_name(headers),
             None => not_found(headers, ProblemKind::UnknownPath),
@@ -119,6 +134,23 @@ async fn catalogue(
 async fn current() -> Result<(&'static Edge, kit::snapshot::View), Problem> {
     let edge = Edge::get().await?;
     Ok((edge, kit::snapshot::current(edge).await?))
+}
+
+/// A file of a picture. Its name says what is in it, so nobody need ask again.
+async fn image(headers: &HeaderMap, name: &ImageName) -> Answer {
+    let (edge, view) = match current().await {
+        Ok(found) => found,
+        Err(problem) => return not_ready(headers, problem),
+    };
+    match images::find(edge, view.snapshot(), name).await {
+        Ok(Some(bytes)) => {
+            let file = answer::bytes(StatusCode::OK, name.format().media_type(), bytes);
+            answer::cached(headers, &format!("\"{}\"", name.hash()), FOREVER, file)
+        }
+        Ok(None) => not_found(headers, ProblemKind::UnknownPath),
+        // Nobody reads a page in the place of a picture.
+        Err(problem) => answer::problem(&problem),
+    }
 }
 
 async fn robots(headers: &HeaderMap) -> Answer {

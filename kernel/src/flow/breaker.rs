@@ -8,7 +8,7 @@ use super::NANOS_PER_MS;
 use super::rules::BreakerRule;
 
 /// Parts of the window, each forgotten as a whole.
-const BUCKETS: u64 = 10;
+const BUCKETS: usize = 10;
 
 /// What it does with requests; the number is that of the metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub struct Breaker {
     until_ns: u64,
     probes_out: u32,
     probes_well: u32,
-    buckets: [Bucket; BUCKETS as usize],
+    buckets: [Bucket; BUCKETS],
 }
 
 impl Default for Breaker {
@@ -65,7 +65,7 @@ impl Default for Breaker {
             until_ns: 0,
             probes_out: 0,
             probes_well: 0,
-            buckets: [Bucket::default(); BUCKETS as usize],
+            buckets: [Bucket::default(); BUCKETS],
         }
     }
 }
@@ -119,9 +119,11 @@ impl Breaker {
             }
             return;
         }
-        let number = self.bucket_number(rule, now_ns);
+        let bucket_ns = u64::from(rule.window_ms) * NANOS_PER_MS / BUCKETS as u64;
+        let number = now_ns / bucket_ns.max(1);
         // The remainder is less than the number of buckets, which is small.
-        let bucket = &mut self.buckets[usize::try_from(number % BUCKETS).unwrap_or_default()];
+        let bucket =
+            &mut self.buckets[usize::try_from(number % BUCKETS as u64).unwrap_or_default()];
         if bucket.number != number {
             *bucket = Bucket {
                 number,
@@ -143,14 +145,9 @@ impl Breaker {
         }
     }
 
-    fn bucket_number(&self, rule: &BreakerRule, now_ns: u64) -> u64 {
-        let bucket_ns = u64::from(rule.window_ms) * NANOS_PER_MS / BUCKETS;
-        now_ns / bucket_ns.max(1)
-    }
-
     fn is_too_much(&self, rule: &BreakerRule, number: u64) -> bool {
         let lately = self.buckets.iter();
-        let lately = lately.filter(|bucket| bucket.number + BUCKETS > number);
+        let lately = lately.filter(|bucket| bucket.number + BUCKETS as u64 > number);
         let (mut calls, mut failed, mut slow) = (0_u64, 0_u64, 0_u64);
         for bucket in lately {
             calls += u64::from(bucket.calls);

@@ -50,7 +50,7 @@ impl RuleSet {
             // Each hashes a password, two at a time; who waits longer gives up.
             rule(
                 "password-load",
-                &["sign-in", "register", "password"],
+                &["sign-in", "register", "password", "account-password"],
                 Each::All,
                 in_flight(128),
             ),

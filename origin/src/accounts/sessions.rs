@@ -282,16 +282,5 @@ impl Sessions {
 
 /// Ends all sessions of an account, for who has no key to open one: an operator.
 pub async fn end_sessions(stock: &Stock, account: AccountId) -> Result<(), AccountError> {
-    let mut redis = stock.connection();
-    let ids: Vec<String> = redis.zrange(account_key(account), 0, -1).await?;
-    for id in ids {
-        redis::pipe()
-            .atomic()
-            .del(session_key(&id))
-            .zrem(account_key(account), &id)
-            .zadd(REVOKED_KEY, &id, crate::now().0)
-            .exec_async(&mut redis)
-            .await?;
-    }
-    Ok(())
+    end_all(&mut stock.connection(), account).await
 }

@@ -18,6 +18,8 @@ mod log;
 mod operators;
 mod orders;
 mod pops;
+mod refunds;
+mod rules;
 mod sales;
 
 pub use local::{Answered, Local};
@@ -53,6 +55,14 @@ pub(super) const PERMISSIONS: &[(&str, &str, Role)] = &[
     ("POST", "/admin/api/sales/{id}/units", Seller),
     ("GET", "/admin/api/orders", Viewer),
     ("GET", "/admin/api/orders/{id}", Viewer),
+    ("POST", "/admin/api/orders/{id}/refunds", Admin),
+    ("GET", "/admin/api/refunds", Viewer),
+    ("POST", "/admin/api/refunds/{id}/retry", Admin),
+    ("GET", "/admin/api/rules", Viewer),
+    ("POST", "/admin/api/rules", Admin),
+    ("GET", "/admin/api/rules/history", Viewer),
+    ("GET", "/admin/api/rules/origins", Viewer),
+    ("POST", "/admin/api/rules/rollback", Admin),
     ("GET", "/admin/api/accounts", Viewer),
     ("GET", "/admin/api/accounts/{id}", Viewer),
     ("DELETE", "/admin/api/accounts/{id}/sessions", Admin),
@@ -97,6 +107,8 @@ fn rooms(desk: Shared, gate: Option<Arc<Gate>>) -> Router {
         .merge(session::who())
         .merge(sales::routes())
         .merge(orders::routes())
+        .merge(refunds::routes())
+        .merge(rules::routes())
         .merge(accounts::routes())
         .merge(pops::routes())
         .merge(dead_letters::routes())

@@ -16,6 +16,7 @@ pub(super) fn routes(origin: Shared) -> Router {
         .route("/internal/snapshot", get(internal::snapshot))
         .route("/internal/leases", post(internal::leases))
         .route("/internal/lobbies", post(internal::lobbies))
+        .route("/internal/images/{name}", get(internal::image))
         .route("/internal/slots/{id}", get(internal::slot))
         .merge(accounts::routes())
         .route("/api/orders", get(orders::list).post(orders::place))

@@ -14,6 +14,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use kernel::catalogue::ImageName;
 use kernel::edge_report::{EdgeReport, MADE_HEADER};
 use kernel::ids::OrderId;
 use kernel::lease::{LeaseGrant, LeaseRequest, SlotView};
@@ -115,6 +116,19 @@ pub(super) async fn slot(
         view.state = held.map(|_| OrderState::Queued);
     }
     Ok(axum::Json(view))
+}
+
+/// `GET /internal/images/{name}`: a file of a picture that an item has.
+pub(super) async fn image(
+    State(origin): State<Shared>,
+    _: Pop,
+    Path(name): Path<String>,
+) -> Answer<Response> {
+    let name = ImageName::parse(&name).ok_or(ProblemKind::UnknownPath)?;
+    let bytes = origin.stores.ledger.image(&name).await?;
+    let bytes = bytes.ok_or(ProblemKind::UnknownPath)?;
+    let headers = [(header::CONTENT_TYPE, name.format().media_type())];
+    Ok((headers, bytes).into_response())
 }
 
 fn malformed(what: &str) -> Failure {

@@ -68,15 +68,12 @@ pub(super) async fn authenticate(
             Err(failure) => failure.into_response(),
         }
     };
-    let (answer, outcome) = match timeout(REQUEST_TIMEOUT, answer).await {
-        Ok(answer) => {
-            let outcome = flow::outcome(&answer);
-            (answer, outcome)
-        }
-        Err(_) => {
-            let late = overloaded("This took too long. Please try again.");
-            (late.into_response(), Outcome::Late)
-        }
+    let (answer, outcome) = if let Ok(answer) = timeout(REQUEST_TIMEOUT, answer).await {
+        let outcome = flow::outcome(&answer);
+        (answer, outcome)
+    } else {
+        let late = overloaded("This took too long. Please try again.");
+        (late.into_response(), Outcome::Late)
     };
     pass.done(outcome, began.elapsed());
     answer
@@ -84,10 +81,11 @@ pub(super) async fn authenticate(
 
 /// The first two parts of a path: few enough to be a metric's label.
 fn route_of(path: &str) -> &'static str {
-    const ROUTES: [&str; 8] = [
+    const ROUTES: [&str; 9] = [
         "/internal/snapshot",
         "/internal/leases",
         "/internal/lobbies",
+        "/internal/images",
         "/internal/slots",
         "/api/accounts",
         "/api/session",

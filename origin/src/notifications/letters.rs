@@ -4,9 +4,10 @@
 //! Invariant: all templates are read at the start, and a word that none gives is an error, never a
 //! gap; what a shopper or a seller wrote is escaped in HTML, and cannot break a subject's line.
 
-use super::words::{Language, amount, moment};
+use super::words::{amount, moment};
 use crate::ledger::{NotificationFacts, OrderEvent};
 use crate::mail::Letter;
+use kernel::language::Language;
 use kernel::order::OrderState;
 use minijinja::{Environment, UndefinedBehavior, context};
 
@@ -104,7 +105,7 @@ impl Letters {
             carrier => order.shipment.as_ref().map(|shipment| &shipment.carrier),
             tracking => order.shipment.as_ref().map(|shipment| &shipment.tracking),
         };
-        let template = format!("{}/{}", language.as_str(), event.as_str());
+        let template = format!("{}/{}", language.code(), event.as_str());
         let said = self.templates.get_template(&template)?.render(words)?;
         let (subject, body) = said.split_once('\n').unwrap_or((&said, ""));
         let paragraphs = body.split("\n\n").map(|text| {
@@ -114,7 +115,7 @@ impl Letters {
         let paragraphs: Vec<Vec<&str>> = paragraphs.filter(|lines| !lines.is_empty()).collect();
         let subject = one_line(subject);
         let frame = context! {
-            language => language.as_str(),
+            language => language.code(),
             subject,
             paragraphs,
             link => format!("{}/orders/{}", self.public_url, order.order),

@@ -4,13 +4,13 @@
 //! it has said yes. Who dies in between leaves it to be sent again, under the same Message-ID.
 
 use super::letters::Letters;
-use super::words::Language;
 use crate::fail_points::pass;
 use crate::ledger::{Ledger, LedgerError, Notification, NotificationFacts, SendingEnd};
 use crate::mail::{MailError, Mailer};
 use crate::ops::metrics::METRICS;
 use crate::settings::MailSettings;
 use futures::future::join_all;
+use kernel::language::Language;
 use lettre::Address;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -61,7 +61,7 @@ impl Sender {
 
     /// The language of who gets this.
     fn language_of(&self, facts: &NotificationFacts) -> Language {
-        let own = facts.language.as_deref().and_then(|word| word.parse().ok());
+        let own = facts.language.as_deref().and_then(Language::of);
         own.unwrap_or(self.language)
     }
 

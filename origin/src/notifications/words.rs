@@ -3,47 +3,9 @@
 //! Invariant: digits and currency are exact; an instant says that it is UTC.
 
 use crate::calendar::Moment;
+use kernel::language::Language;
 use kernel::money::Money;
 use kernel::time::UnixMillis;
-use std::str::FromStr;
-
-/// What we can write in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Language {
-    /// English.
-    En,
-    /// German.
-    De,
-}
-
-/// A word that is no language of ours.
-#[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no language of ours: en or de")]
-pub struct BadLanguage(String);
-
-impl FromStr for Language {
-    type Err = BadLanguage;
-
-    fn from_str(word: &str) -> Result<Self, BadLanguage> {
-        let language = Self::ALL
-            .into_iter()
-            .find(|language| language.as_str() == word);
-        language.ok_or_else(|| BadLanguage(word.to_owned()))
-    }
-}
-
-impl Language {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::En, Self::De];
-
-    /// Its tag by BCP 47.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::En => "en",
-            Self::De => "de",
-        }
-    }
-}
 
 /// An amount: `€1,234.50` or `1.234,50 €`.
 pub fn amount(money: Money, language: Language) -> String {

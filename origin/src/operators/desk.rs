@@ -7,7 +7,7 @@ use crate::ids::Ids;
 use crate::ledger::Ledger;
 use crate::queue::Queue;
 use crate::sales::Rounds;
-use crate::settings::{AdminKey, StoreSettings};
+use crate::settings::{AdminKey, RefundSettings, StoreSettings};
 use crate::stock::Stock;
 use crate::stores::{ConnectError, Stores};
 use tokio::sync::{OnceCell, Semaphore};
@@ -21,6 +21,7 @@ pub struct Desk {
     settings: StoreSettings,
     rounds: Option<Rounds>,
     key: Option<AdminKey>,
+    refunds: RefundSettings,
     ledger: OnceCell<Ledger>,
     stock: OnceCell<Stock>,
     queue: OnceCell<Queue>,
@@ -41,11 +42,17 @@ pub enum DeskError {
 
 impl Desk {
     /// A desk on these stores, none of which is connected yet. `rounds` are the beacon's.
-    pub fn new(settings: StoreSettings, rounds: Option<Rounds>, key: Option<AdminKey>) -> Self {
+    pub fn new(
+        settings: StoreSettings,
+        rounds: Option<Rounds>,
+        key: Option<AdminKey>,
+        refunds: RefundSettings,
+    ) -> Self {
         Self {
             settings,
             rounds,
             key,
+            refunds,
             ledger: OnceCell::new(),
             stock: OnceCell::new(),
             queue: OnceCell::new(),
@@ -107,6 +114,11 @@ impl Desk {
     /// The rounds of the beacon that sales may name.
     pub fn rounds(&self) -> Option<Rounds> {
         self.rounds
+    }
+
+    /// What is promised of refunds.
+    pub fn refunds(&self) -> RefundSettings {
+        self.refunds
     }
 
     /// The key of codes' secrets.

@@ -8,6 +8,7 @@
 //! and [`ask`].
 
 use super::sandbox::Sandbox;
+use super::stripe::Stripe;
 use crate::guard::{Guard, Limits, Shed};
 use crate::ledger::{RefundKey, RefundNotice, Settlement};
 use crate::settings::PaymentSettings;
@@ -117,7 +118,7 @@ pub enum ProviderEvent {
 pub enum ProviderError {
     /// It does not answer, or says that it cannot serve anybody now. The outcome is unknown.
     #[error("the payment provider does not answer")]
-    Away(#[source] reqwest::Error),
+    Away(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// It refuses; asking again in the same way is of no use.
     #[error("the payment provider refused: {0}")]
     Refused(String),
@@ -144,6 +145,8 @@ pub enum BadWebhook {
 pub trait PaymentProvider {
     /// One word: in settings, in the path of its webhooks, and in the ledger.
     const NAME: &'static str;
+    /// Whether a checkout ends by itself at the instant that was asked for.
+    const CHECKOUTS_EXPIRE: bool;
 
     /// Opens a checkout, or finds the one opened under this payment's id.
     fn open_checkout(
@@ -166,6 +169,12 @@ pub trait PaymentProvider {
         cursor: Option<&str>,
     ) -> impl Future<Output = Result<Page, ProviderError>> + Send;
 
+    /// Takes no more money at a checkout. One that is paid or closed stays as it is.
+    fn close_checkout(
+        &self,
+        provider_ref: &str,
+    ) -> impl Future<Output = Result<(), ProviderError>> + Send;
+
     /// Checks the signature of a webhook and reads it.
     fn read_webhook(
         &self,
@@ -185,6 +194,7 @@ pub struct Provider {
 #[derive(Clone, Debug)]
 enum Kind {
     Sandbox(Sandbox),
+    Stripe(Stripe),
 }
 
 /// Hands a call to the provider there is.
@@ -192,6 +202,7 @@ macro_rules! ask {
     ($provider:expr, $name:ident => $call:expr) => {
         match &$provider.kind {
             Kind::Sandbox($name) => $call,
+            Kind::Stripe($name) => $call,
         }
     };
 }
@@ -201,6 +212,7 @@ impl Provider {
     pub fn new(settings: PaymentSettings) -> Result<Self, ProviderError> {
         let kind = match settings {
             PaymentSettings::Sandbox(settings) => Kind::Sandbox(Sandbox::new(settings)?),
+            PaymentSettings::Stripe(settings) => Kind::Stripe(Stripe::new(settings)?),
         };
         let guard = Guard::new("payments", LIMITS);
         Ok(Self { kind, guard })
@@ -212,6 +224,14 @@ impl Provider {
             P::NAME
         }
         ask!(self, provider => name(provider))
+    }
+
+    /// See [`PaymentProvider::CHECKOUTS_EXPIRE`].
+    pub fn checkouts_expire(&self) -> bool {
+        fn expire<P: PaymentProvider>(_: &P) -> bool {
+            P::CHECKOUTS_EXPIRE
+        }
+        ask!(self, provider => expire(provider))
     }
 
     /// See [`PaymentProvider::open_checkout`].
@@ -240,6 +260,12 @@ impl Provider {
         self.guard.call(ProviderError::is_away, call).await
     }
 
+    /// See [`PaymentProvider::close_checkout`].
+    pub async fn close_checkout(&self, provider_ref: &str) -> Result<(), ProviderError> {
+        let call = async { ask!(self, provider => provider.close_checkout(provider_ref).await) };
+        self.guard.call(ProviderError::is_away, call).await
+    }
+
     /// See [`PaymentProvider::read_webhook`].
     pub fn read_webhook(
         &self,
@@ -252,6 +278,11 @@ impl Provider {
 }
 
 impl ProviderError {
+    /// The provider cannot be reached, or cannot serve anybody now.
+    pub(super) fn away(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Away(cause.into())
+    }
+
     fn is_away(&self) -> bool {
         !matches!(self, Self::Refused(_))
     }

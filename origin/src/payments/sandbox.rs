@@ -87,7 +87,7 @@ impl Sandbox {
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .build()
-            .map_err(ProviderError::Away)?;
+            .map_err(ProviderError::away)?;
         Ok(Self { http, settings })
     }
 
@@ -97,7 +97,7 @@ impl Sandbox {
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ProviderError> {
         let request = request.bearer_auth(&self.settings.api_key.0);
-        let answer = request.send().await.map_err(ProviderError::Away)?;
+        let answer = request.send().await.map_err(ProviderError::away)?;
         let status = answer.status();
         if let Err(error) = answer.error_for_status_ref() {
             // 401 and 403 are a key that somebody must set right; then the same call succeeds.
@@ -110,19 +110,20 @@ impl Sandbox {
                         | StatusCode::TOO_MANY_REQUESTS
                 );
             if !is_final {
-                return Err(ProviderError::Away(error));
+                return Err(ProviderError::away(error));
             }
             let problem = answer.json::<Problem>().await.ok();
             let detail = problem.and_then(|problem| problem.detail);
             let detail = detail.unwrap_or_default();
             return Err(ProviderError::Refused(format!("{status}: {detail}")));
         }
-        answer.json().await.map_err(ProviderError::Away)
+        answer.json().await.map_err(ProviderError::away)
     }
 }
 
 impl PaymentProvider for Sandbox {
     const NAME: &'static str = "sandbox";
+    const CHECKOUTS_EXPIRE: bool = true;
 
     async fn open_checkout(&self, request: CheckoutRequest<'_>) -> Result<Checkout, ProviderError> {
         let open = OpenCheckout {
@@ -183,6 +184,11 @@ impl PaymentProvider for Sandbox {
             payments: list.payments.into_iter().map(listed).collect(),
             next_cursor: list.next_cursor,
         })
+    }
+
+    async fn close_checkout(&self, _: &str) -> Result<(), ProviderError> {
+        // It ends when it expires.
+        Ok(())
     }
 
     fn read_webhook(

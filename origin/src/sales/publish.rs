@@ -115,11 +115,15 @@ pub async fn create(
     draft: SaleDraft,
 ) -> Result<SaleId, PublishError> {
     check(&draft).map_err(PublishError::Invalid)?;
-    if ledger.item(draft.item).await?.is_none() {
-        return Err(PublishError::Invalid(format!(
-            "there is no item {}",
-            draft.item
-        )));
+    let unfit = match ledger.item(draft.item).await? {
+        None => Some(format!("there is no item {}", draft.item)),
+        Some(item) if item.archived_at.is_some() => {
+            Some(format!("item {} is archived; restore it first", draft.item))
+        }
+        Some(_) => None,
+    };
+    if let Some(why) = unfit {
+        return Err(PublishError::Invalid(why));
     }
     let id = SaleId(ids.next().await?);
     let sale = draft.into_sale(id);

@@ -2,13 +2,15 @@
 //!
 //! Invariant: what one provider needs is asked for only where that provider is chosen.
 
-use super::{Reader, Secret};
+use super::{Reader, Secret, StripeSettings};
 
 /// The provider that takes payments, with what it needs.
 #[derive(Clone, Debug)]
 pub enum PaymentSettings {
     /// The program `doorbuster-sandbox`.
     Sandbox(SandboxSettings),
+    /// Stripe.
+    Stripe(StripeSettings),
 }
 
 /// The sandbox provider.
@@ -32,9 +34,10 @@ pub struct RefundSettings {
 impl PaymentSettings {
     /// Reads `DOORBUSTER_PAYMENTS_PROVIDER` and what the provider needs.
     pub fn read(reader: &mut Reader) -> Self {
-        // Checks the word: there is one provider to choose from.
-        reader.choice("PAYMENTS_PROVIDER", &["sandbox"]);
-        Self::Sandbox(SandboxSettings::read(reader))
+        match reader.choice("PAYMENTS_PROVIDER", &["sandbox", "stripe"]) {
+            "stripe" => Self::Stripe(StripeSettings::read(reader)),
+            _ => Self::Sandbox(SandboxSettings::read(reader)),
+        }
     }
 }
 

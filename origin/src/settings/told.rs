@@ -3,7 +3,7 @@
 //! Invariant: addresses inside our own network are told nothing unless an operator wants it.
 
 use super::{Reader, Secret};
-use crate::notifications::Language;
+use kernel::language::Language;
 
 /// What mails about orders need.
 #[derive(Clone, Debug)]
@@ -28,13 +28,13 @@ pub struct SubscriptionSettings {
 impl MailSettings {
     /// Reads `DOORBUSTER_SMTP_URL`, `_MAIL_FROM`, `_PUBLIC_URL` and `_LANGUAGE`.
     pub fn read(reader: &mut Reader) -> Self {
-        let language = reader.word("LANGUAGE", Language::En.as_str());
+        let language = reader.word("LANGUAGE", Language::En.code());
         Self {
             smtp_url: Secret(reader.url("SMTP_URL", &["smtp", "smtps"])),
             from: reader.required("MAIL_FROM", "the sender of messages, Shop <shop@host>"),
             public_url: reader.url("PUBLIC_URL", &["http", "https"]),
-            language: language.parse().unwrap_or_else(|error| {
-                reader.fault("LANGUAGE", format_args!("is no language: {error}"));
+            language: Language::of(&language).unwrap_or_else(|| {
+                reader.fault("LANGUAGE", "is `en` or `de`");
                 Language::En
             }),
         }

@@ -91,7 +91,9 @@ async fn of_all_processes_one_compares_once_a_day() {
     })
     .await;
     assert!(!stores.ledger.take_run("payments-compare", 1).await.unwrap());
-    daily.into_iter().for_each(|daily| daily.abort());
+    for daily in daily {
+        daily.abort();
+    }
     let metrics = origin::ops::metrics::text().unwrap();
     assert!(
         metrics.contains("doorbuster_payments_compared_timestamp_seconds 1"),

@@ -5,9 +5,10 @@ mod mail_server;
 use crate::close::with_payment;
 use crate::support::World;
 use kernel::ids::{AccountId, OrderId};
+use kernel::language::Language;
 use mail_server::MailServer;
 use origin::ledger::{Account, SendingEnd};
-use origin::notifications::{Language, MAILED, Sender};
+use origin::notifications::{MAILED, Sender};
 use origin::settings::{MailSettings, Secret};
 use std::collections::BTreeMap;
 
@@ -29,7 +30,7 @@ async fn account(world: &World, id: u64, contact: &str) {
         contact: contact.into(),
         name: "Ada".into(),
         password_hash: "none".into(),
-        language: kernel::language::Language::De,
+        language: Language::De,
     };
     assert!(world.stores.ledger.insert_account(&account).await.unwrap());
 }

@@ -100,7 +100,7 @@ async fn what_stops_the_start_is_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let words = ["cannot listen at", address.as_str()];
-    fails("timers", &[("DOORBUSTER_OPS_LISTEN", &address)], &words);
+    fails("decider", &[("DOORBUSTER_OPS_LISTEN", &address)], &words);
     let nowhere = free_address();
     let url = format!("redis://{nowhere}");
     fails(

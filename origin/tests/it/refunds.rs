@@ -165,7 +165,7 @@ async fn a_worker_that_dies_between_provider_and_ledger_refunds_once() {
         .await;
         let mut dying = till.outboxes(&format!("{point}=return(kill)"));
         eventually("the crash", async || dying.0.try_wait().unwrap().is_some()).await;
-        let begun = if point == "refund.sent" { 1 } else { 0 };
+        let begun = usize::from(point == "refund.sent");
         assert_eq!(till.refunds_there(order).await.len(), begun, "{point}");
         assert_eq!(till.refunds(order).await[0].state, RefundState::Pending);
         let _next = till.outboxes("");

@@ -134,12 +134,11 @@ impl World {
 
     pub async fn item(&self) -> ItemId {
         let draft = ItemDraft {
-            title: "Console".into(),
             description: "A console.".into(),
-            image_url: None,
-            list_price: usd(59_900),
+            ..ItemDraft::new("Console", usd(59_900))
         };
-        add_item(&self.stores.ledger, &self.stores.ids, draft)
+        let actor = Actor("test".into());
+        add_item(&self.stores.ledger, &self.stores.ids, &actor, draft)
             .await
             .unwrap()
     }

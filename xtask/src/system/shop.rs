@@ -4,6 +4,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use super::programs::Cli;
+use crate::workspace;
 
 /// A sale as `doorbuster sale list --json` names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +25,9 @@ struct Offer {
     units: &'static str,
     limit: &'static str,
     opens: &'static str,
+    attributes: &'static [&'static str],
+    /// Files in `xtask/assets`, and what they show.
+    pictures: &'static [(&'static str, &'static str)],
 }
 
 const OFFERS: [Offer; 2] = [
@@ -36,6 +40,21 @@ const OFFERS: [Offer; 2] = [
         units: "100",
         limit: "2",
         opens: "now",
+        attributes: &[
+            "Colour: White",
+            "Storage: 1 TB",
+            "In the box: console, controller, cable",
+        ],
+        pictures: &[
+            (
+                "aurora-console.jpg",
+                "A tall white games console with a green light, its controller beside it",
+            ),
+            (
+                "aurora-controller.jpg",
+                "The white controller from the front, with four coloured buttons",
+            ),
+        ],
     },
     Offer {
         title: "Meridian headphones",
@@ -46,6 +65,11 @@ const OFFERS: [Offer; 2] = [
         units: "1000",
         limit: "1",
         opens: "+120s",
+        attributes: &["Colour: Midnight blue", "Battery: 40 hours"],
+        pictures: &[(
+            "meridian-headphones.jpg",
+            "Dark blue over-ear headphones with sand-coloured cushions",
+        )],
     },
 ];
 
@@ -75,18 +99,7 @@ fn is_on(sale: &Sale) -> bool {
 
 impl Offer {
     fn publish(&self, cli: &Cli, existing: &[Sale]) -> anyhow::Result<()> {
-        let item = cli.run(&[
-            "item",
-            "add",
-            "--title",
-            self.title,
-            "--description",
-            self.description,
-            "--list-price",
-            self.list_price,
-            "--currency",
-            "USD",
-        ])?;
+        let item = self.add(cli)?;
         let slug = free_slug(self.slug, existing);
         let sale = cli.run(&[
             "sale",
@@ -110,6 +123,36 @@ impl Offer {
         ])?;
         cli.run(&["sale", "publish", &sale])?;
         Ok(())
+    }
+}
+
+impl Offer {
+    /// Adds the item with its pictures.
+    fn add(&self, cli: &Cli) -> anyhow::Result<String> {
+        let mut words = vec![
+            "item",
+            "add",
+            "--title",
+            self.title,
+            "--description",
+            self.description,
+            "--list-price",
+            self.list_price,
+            "--currency",
+            "USD",
+        ];
+        words.extend(
+            self.attributes
+                .iter()
+                .flat_map(|attribute| ["--attribute", *attribute]),
+        );
+        let item = cli.run(&words)?;
+        for (file, alt) in self.pictures {
+            let file = workspace::top().join("xtask/assets").join(file);
+            let file = file.display().to_string();
+            cli.run(&["item", "image", "add", &item, &file, "--alt", alt])?;
+        }
+        Ok(item)
     }
 }
 

@@ -18,7 +18,7 @@ use serde_json::Value;
 use super::count::Count;
 use super::stages::Stages;
 use crate::servers::spawner;
-use crate::{compile, interrupt, tool, workspace};
+use crate::{compile, install, interrupt, python, tool, workspace};
 pub use images::Images;
 use project::{Project, Tool};
 
@@ -36,7 +36,8 @@ const POLL: Duration = Duration::from_millis(200);
 pub fn run(images: Images, stages: &mut Stages) -> anyhow::Result<()> {
     let tool = Tool::find()?;
     let mut files = Vec::new();
-    let prepared = stages.run("build", compile::for_tests)?
+    let prepared = stages.run("install", install::python_packages)?
+        && stages.run("build", compile::for_tests)?
         && stages.run("images", || {
             files = images.prepare(&tool)?;
             Ok(())
@@ -62,6 +63,10 @@ fn origin(project: &Project<'_>, count: &mut Count) -> anyhow::Result<()> {
             project.url("redis", "pop-redis")?,
         ),
         ("DOORBUSTER_TEST_NATS_URL", project.url("nats", "nats")?),
+        (
+            python::TEST_VARIABLE,
+            python::interpreter()?.display().to_string(),
+        ),
     ];
     let mut command = spawner::command(tests);
     command

@@ -223,9 +223,10 @@ async fn account_page(
     request::ask(&mut received, Method::GET, "/api/sessions")?;
     let sessions = told(relay, Pass::Session, &received).await;
     // Without them the rest of the page is worth having.
-    let sessions = match sessions.is_good() {
-        true => sessions.body::<SessionList>()?.sessions,
-        false => Vec::new(),
+    let sessions = if sessions.is_good() {
+        sessions.body::<SessionList>()?.sessions
+    } else {
+        Vec::new()
     };
     let status = shown.problem.as_ref().map_or(200, |problem| problem.status);
     let view = view::account(&account, &sessions, &shown);

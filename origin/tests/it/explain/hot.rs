@@ -83,6 +83,13 @@ pub const CASES: &[Case] = &[
         &[("payments", "payments_order")],
         2,
     ),
+    // All are paid: none is to be closed.
+    sorted(known(
+        "FROM payments p JOIN orders o ON o.id = p.order_id",
+        &["'sandbox'", "100"],
+        &[("o", "PRIMARY"), ("p", "payments_unclosed")],
+        4,
+    )),
     // Refunds: 2,000, of which 20 are due.
     known(
         "SELECT id FROM refunds WHERE automatic = ?",
@@ -329,10 +336,20 @@ pub const CASES: &[Case] = &[
         100,
     )),
     built(
-        "SELECT id, title, description, image_url, list_price_minor, currency
+        "SELECT id, sku, title, description, attributes, image_url, list_price_minor, currency,
+                version, archived_at_ms
          FROM items WHERE id IN (1, 2)",
         &[("items", "PRIMARY")],
         4,
+    ),
+    built(
+        "SELECT item_images.item_id, item_images.position, item_images.alt, images.hash,
+                images.format, images.width, images.height
+         FROM item_images JOIN images ON images.hash = item_images.hash
+         WHERE item_images.item_id IN (1, 2)
+         ORDER BY item_images.item_id, item_images.position, item_images.width",
+        &[("item_images", "PRIMARY"), ("images", "PRIMARY")],
+        20,
     ),
     // Flow control: there are 2,000 sets of rules; 3 origins of 500 live.
     known(

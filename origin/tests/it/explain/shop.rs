@@ -44,11 +44,13 @@ pub async fn fill(world: &World) {
     let now = origin::now().0;
     world
         .sql(
-            "INSERT INTO items (id, title, description, list_price_minor, currency, created_at_ms)
-             VALUES (1, 'Console', 'A console', 1, 'USD', 1)"
+            "INSERT INTO items (id, sku, title, description, attributes, list_price_minor, currency,
+                                created_at_ms)
+             VALUES (1, 'c-1', 'Console', 'A console', '[]', 1, 'USD', 1)"
                 .into(),
         )
         .await;
+    fill_images(world).await;
     let sales = "sales (id, item_id, slug, phase, price_minor, currency, total, reserved, sold,
                         limit_per_account, opens_at_ms, closes_at_ms, quota, rate_per_second,
                         payment_seconds, epoch, lobby_seed, frozen_at_ms, drawn_at_ms,
@@ -147,9 +149,26 @@ pub async fn fill(world: &World) {
     insert(world, columns, addresses).await;
     fill_lobbies(world).await;
     fill_told(world).await;
-    let tables = "addresses, lobbies, draw_pops, pop_waiting, pops, sales, orders, leases, sale_accounts, stock_entries, payments, payment_events, refunds, \
+    let tables = "items, images, item_images, addresses, lobbies, draw_pops, pop_waiting, pops, sales, orders, leases, sale_accounts, stock_entries, payments, payment_events, refunds, \
                   release_outbox, stock_changes, accounts, notifications, webhook_deliveries";
     world.sql(format!("ANALYZE TABLE {tables}")).await;
+}
+
+/// A thousand items, each with a picture in three widths.
+async fn fill_images(world: &World) {
+    let columns = "items (id, sku, title, description, attributes, list_price_minor, currency,
+                          created_at_ms)";
+    let items = (2..=1_000).map(|n| format!("({n}, 'c-{n}', 'Console', '', '[]', 1, 'USD', 1)"));
+    insert(world, columns, items).await;
+    let files = || (1..=1_000).flat_map(|n| [320, 640, 1_280].map(|width| (n, width)));
+    let images = files()
+        .map(|(n, width)| format!("(MD5('{n} {width}'), 'jpg', {width}, 9, REPEAT('x', 9000), 1)"));
+    let columns = "images (hash, format, width, height, bytes, created_at_ms)";
+    insert(world, columns, images).await;
+    let of_items =
+        files().map(|(n, width)| format!("({n}, 0, {width}, MD5('{n} {width}'), 'A console')"));
+    let columns = "item_images (item_id, position, width, hash, alt)";
+    insert(world, columns, of_items).await;
 }
 
 /// Lobbies and draws of all sales, with two PoPs each.

@@ -5,13 +5,16 @@ use origin::fetch::Fetcher;
 use origin::http::{admin_routes, bind, serve};
 use origin::ledger::{Ledger, Role};
 use origin::operators::{CodeSecret, Desk, Door, add};
-use origin::settings::{AdminKey, AdminSettings};
+use origin::settings::{AdminKey, AdminSettings, RefundSettings};
 use origin::stock::Stock;
 use origin::stores::Stores;
 use serde_json::{Value, json};
 use std::time::Duration;
 
 const KEY: AdminKey = AdminKey([9; 32]);
+const REFUNDS: RefundSettings = RefundSettings {
+    promised_ms: 60_000,
+};
 
 pub struct Admin {
     pub world: World,
@@ -224,7 +227,8 @@ async fn listen(world: &World, stores: Stores) -> u16 {
         proxies: vec!["127.0.0.1/32".parse().unwrap()],
     };
     let door = Door::new(stores.ledger.clone(), &stores.stock, KEY);
-    let desk = Desk::new(world.store_settings().clone(), None, Some(KEY)).with(stores);
+    let desk = Desk::new(world.store_settings().clone(), None, Some(KEY), REFUNDS);
+    let desk = desk.with(stores);
     let listener = bind("admin", settings.listen).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let routes = admin_routes(desk, door, settings);
