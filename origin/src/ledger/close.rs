@@ -96,16 +96,7 @@ pub(super) async fn close(
         *by_account.entry(order.account).or_default() += order.units;
     }
     for (account, units) in by_account {
-        let update = sqlx::query!(
-            "UPDATE sale_accounts SET units = units - ?
-             WHERE sale_id = ? AND account_id = ? AND units >= ?",
-            units,
-            sale.0,
-            account,
-            units
-        );
-        let done = update.execute(&mut *connection).await?;
-        must_touch("give the limit back", 1, done.rows_affected())?;
+        give_limit_back(connection, sale.0, account, units).await?;
     }
     let entries: Vec<Entry> = closing
         .iter()
@@ -146,4 +137,23 @@ pub(super) async fn close(
     must_touch("write releases", count, done.rows_affected())?;
     pass("close.counted").await;
     Ok(())
+}
+
+/// Lets an account have so many units of a sale again.
+pub(super) async fn give_limit_back(
+    connection: &mut MySqlConnection,
+    sale: u64,
+    account: u64,
+    units: u32,
+) -> Result<()> {
+    let update = sqlx::query!(
+        "UPDATE sale_accounts SET units = units - ?
+         WHERE sale_id = ? AND account_id = ? AND units >= ?",
+        units,
+        sale,
+        account,
+        units
+    );
+    let done = update.execute(connection).await?;
+    must_touch("give the limit back", 1, done.rows_affected())
 }

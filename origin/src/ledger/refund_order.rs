@@ -5,6 +5,7 @@
 //! leave the sale, in the same transaction; in neither case does the account hold them any more.
 //! `ledger-first`: Redis learns it from the outbox.
 
+use super::close::give_limit_back;
 use super::operator_log::{Actor, Line, log};
 use super::refunds::{NewRefund, Promise, RefundReason, insert_refund};
 use super::rows::{Entry, enter};
@@ -182,16 +183,8 @@ async fn end(connection: &mut MySqlConnection, asked: RefundOrder, order: &Row) 
     );
     let done = update.execute(&mut *connection).await?;
     must_touch("refund an order", 1, done.rows_affected())?;
-    let update = sqlx::query!(
-        "UPDATE sale_accounts SET units = units - ?
-         WHERE sale_id = ? AND account_id = ? AND units >= ?",
-        order.quantity,
-        order.sale_id,
-        order.account_id,
-        order.quantity
-    );
-    let done = update.execute(&mut *connection).await?;
-    must_touch("give the limit back", 1, done.rows_affected())?;
+    let units = order.quantity;
+    give_limit_back(connection, order.sale_id, order.account_id, units).await?;
     let (target, kind, leaving) = if asked.restock {
         ("available", "release", 0)
     } else {
