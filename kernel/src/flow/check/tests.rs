@@ -25,7 +25,7 @@ fn what_is_wrong_is_told_with_its_place() {
     check(&rule(place, RATE), &[]);
     check(&rule(r#""*""#, RATE), &[]);
     check(
-        &rule(place, &RATE.replace("5", "0")),
+        &rule(place, &RATE.replace('5', "0")),
         &[
             "rules[0] (a): limit.rate.requests: is 0, but must be 1 to 1000000",
             "limit.rate.burst",

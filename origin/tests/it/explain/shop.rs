@@ -40,6 +40,19 @@ fn orders() -> impl Iterator<Item = (u64, u64, u64)> {
     (0..RUNNING * ORDERS_A_SALE).map(|n| (n, FIRST_ORDER + n, 1 + n / ORDERS_A_SALE))
 }
 
+/// Sets of rules, and origins of which three live.
+async fn flow_control(world: &World, now: i64) {
+    let sets = (1..=2_000).map(|version| format!("({version}, 'ada', 'a flood', '{{}}', 1)"));
+    let columns = "rule_sets (version, author, why, rules, created_at_ms)";
+    insert(world, columns, sets).await;
+    let origins = (0..500).map(|n| {
+        let seen = if n < 3 { now + 600_000 } else { 1 };
+        format!("('origin-{n}', '127.0.0.1:{n}', 7, {seen})")
+    });
+    let columns = "origins (id, address, applied_version, last_seen_ms)";
+    insert(world, columns, origins).await;
+}
+
 pub async fn fill(world: &World) {
     let now = origin::now().0;
     world
@@ -96,15 +109,7 @@ pub async fn fill(world: &World) {
         format!("({lease}, {sale}, 'pop-1', 'g', {slot}, {LEASE_SLOTS}, {ends}, 1)")
     });
     insert(world, columns, leases).await;
-    let sets = (1..=2_000).map(|version| format!("({version}, 'ada', 'a flood', '{{}}', 1)"));
-    let columns = "rule_sets (version, author, why, rules, created_at_ms)";
-    insert(world, columns, sets).await;
-    let origins = (0..500).map(|n| {
-        let seen = if n < 3 { now + 600_000 } else { 1 };
-        format!("('origin-{n}', '127.0.0.1:{n}', 7, {seen})")
-    });
-    let columns = "origins (id, address, applied_version, last_seen_ms)";
-    insert(world, columns, origins).await;
+    flow_control(world, now).await;
     let accounts = orders().map(|(n, _, sale)| format!("({sale}, {}, 1)", n % 5_000));
     insert(
         world,
