@@ -111,7 +111,7 @@ async fn an_archived_item_is_not_sold_and_one_in_a_sale_is_not_archived() {
         item,
         ..world.draft(5, 1).await
     };
-    let refused = create(ledger, ids, draft.clone()).await.unwrap_err();
+    let refused = create(ledger, ids, &actor(), draft.clone()).await.unwrap_err();
     assert!(refused.to_string().contains("is archived"), "{refused}");
     assert_eq!(
         archive_item(ledger, &actor(), (item, 2), false)
@@ -119,7 +119,7 @@ async fn an_archived_item_is_not_sold_and_one_in_a_sale_is_not_archived() {
             .unwrap(),
         3
     );
-    create(ledger, ids, draft).await.unwrap();
+    create(ledger, ids, &actor(), draft).await.unwrap();
 }
 
 async fn found(world: &World, text: &str, state: ItemState) -> Vec<String> {
