@@ -191,7 +191,7 @@ async fn a_mistake_is_one_clear_line() {
     check(&create("77", 10), "there is no item 77");
     check(&create("77", 0), "units is 0, but must be 1 to 10000000");
     let account = "account add --contact ada --name Ada --password 12345678";
-    check(account, "contact: Please give an e-mail address.");
+    check(account, "contact: Please give an e-mail address");
     let (code, _, error) = desk::run("audit", &[]);
     assert_eq!((code, error.lines().count()), (2, 1), "{error}");
     assert!(error.contains("DOORBUSTER_MYSQL_URL is missing"), "{error}");
