@@ -56,6 +56,7 @@ pub const CASES: &[Case] = &[
             ("payment_events", "payment_events_payment"),
             ("payments", "payments_order"),
             ("refunds", "refunds_order"),
+            ("refunds", "refunds_order"),
         ],
         7_000,
     ),

@@ -93,7 +93,7 @@ pub const CASES: &[Case] = &[
     // Refunds: 2,000, of which 20 are due.
     known(
         "SELECT id FROM refunds WHERE automatic = ?",
-        &["'sandbox:pay_1006003'"],
+        &["'sandbox:pay_1000003'"],
         &[("refunds", "refunds_automatic")],
         2,
     ),
@@ -101,7 +101,7 @@ pub const CASES: &[Case] = &[
         "FROM refunds WHERE state IN ('pending', 'sent') AND provider = ?",
         &["'sandbox'", "32"],
         &[("refunds", "refunds_state_next")],
-        60,
+        70,
     )),
     known(
         "FROM refunds WHERE state IN ('pending', 'sent', 'failed')",
@@ -109,12 +109,12 @@ pub const CASES: &[Case] = &[
         &[("refunds", "refunds_state_next")],
         60,
     ),
-    known(
+    sorted(known(
         "FROM refunds WHERE order_id = ? ORDER BY id",
         &["1006003"],
         &[("refunds", "refunds_order")],
         4,
-    ),
+    )),
     // Releases.
     built(
         "INSERT INTO release_outbox (sale_id, order_id, epoch, created_at_ms)
