@@ -151,13 +151,13 @@ async fn a_session_that_is_ended_elsewhere_is_refused_at_every_pop() {
     lost.cookie = cookie.split(';').next().map(str::to_owned);
     assert_eq!(lost.get("/api/orders").await.0, 200);
 
-    let (_, list) = phone.get("/api/sessions").await;
+    let (_, answer) = phone.get("/api/sessions").await;
     let of = |is_this: bool| {
-        let mut sessions = list["sessions"].as_array().unwrap().iter();
+        let mut sessions = answer["sessions"].as_array().unwrap().iter();
         let found = sessions.find(|one| one["is_this"] == is_this);
         found.cloned().unwrap_or_default()
     };
-    assert_eq!(of(false)["device"], "Firefox on Windows", "{list}");
+    assert_eq!(of(false)["device"], "Firefox on Windows", "{answer}");
     let path =
         |session: Value| format!("/api/sessions/{}", session["session_id"].as_str().unwrap());
     let seen_afar = Buyer::signed_in(&shop.addresses, 3, lost.cookie.clone().unwrap()).at(far);
