@@ -151,29 +151,29 @@ async fn a_session_that_is_ended_elsewhere_is_refused_at_every_pop() {
     lost.cookie = cookie.split(';').next().map(str::to_owned);
     assert_eq!(lost.get("/api/orders").await.0, 200);
 
-    let (_, list) = phone.get("/api/sessions").await;
+    let (_, answer) = phone.get("/api/sessions").await;
     let of = |is_this: bool| {
-        let mut sessions = list["sessions"].as_array().unwrap().iter();
+        let mut sessions = answer["sessions"].as_array().unwrap().iter();
         let found = sessions.find(|one| one["is_this"] == is_this);
         found.cloned().unwrap_or_default()
     };
-    assert_eq!(of(false)["device"], "Firefox on Windows", "{list}");
+    assert_eq!(of(false)["device"], "Firefox on Windows", "{answer}");
     let path =
         |session: Value| format!("/api/sessions/{}", session["session_id"].as_str().unwrap());
-    let at_far = Buyer::signed_in(&shop.addresses, 3, lost.cookie.clone().unwrap()).at(far);
-    let at_near = Buyer::signed_in(&shop.addresses, 4, lost.cookie.clone().unwrap()).at(near);
-    assert_eq!(at_near.get("/api/orders").await.0, 200);
-    let ended = Instant::now();
+    let seen_afar = Buyer::signed_in(&shop.addresses, 3, lost.cookie.clone().unwrap()).at(far);
+    let seen_near = Buyer::signed_in(&shop.addresses, 4, lost.cookie.clone().unwrap()).at(near);
+    assert_eq!(seen_near.get("/api/orders").await.0, 200);
+    let started = Instant::now();
     let end = phone.request(Method::DELETE, &path(of(false)));
     assert_eq!(end.send().await.unwrap().status(), 204);
-    for (name, buyer) in [("near", &at_near), ("far", &at_far)] {
+    for (name, buyer) in [("near", &seen_near), ("far", &seen_afar)] {
         eventually("the end at a PoP", async || {
             buyer.get("/api/orders").await.0 == 401
         })
         .await;
         println!(
             "refused at the {name} PoP {:?} after the end",
-            ended.elapsed()
+            started.elapsed()
         );
         assert_problem(&buyer.get("/api/session").await, 401, "signed-out");
     }
