@@ -55,12 +55,11 @@ pub async fn export(
     output: impl Write,
 ) -> Result<u64, ExportError> {
     let mut list = List::new(format, output)?;
-    let sales = match sale {
-        Some(sale) => vec![sale],
-        None => {
-            let rows = ledger.sales().await?;
-            rows.into_iter().map(|row| row.sale.id).collect()
-        }
+    let sales = if let Some(sale) = sale {
+        vec![sale]
+    } else {
+        let rows = ledger.sales().await?;
+        rows.into_iter().map(|row| row.sale.id).collect()
     };
     let mut count = 0;
     for sale in sales {

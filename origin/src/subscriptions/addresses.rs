@@ -16,12 +16,15 @@ pub fn is_public(address: IpAddr) -> bool {
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     let special = match (a, b) {
-        // This network, private, loopback, multicast, reserved, broadcast.
-        (0 | 10 | 127 | 224..=255, _) => true,
-        // Shared by carriers, link-local, private, benchmarks.
-        (100, 64..=127) | (169, 254) | (172, 16..=31) | (198, 18..=19) => true,
-        // Private, protocol assignments, documentation, 6to4 relays.
-        (192, 168) => true,
+        // This network, private, loopback, multicast, reserved, broadcast; shared by carriers,
+        // link-local, private, benchmarks, private.
+        (0 | 10 | 127 | 224..=255, _)
+        | (100, 64..=127)
+        | (169, 254)
+        | (172, 16..=31)
+        | (198, 18..=19)
+        | (192, 168) => true,
+        // Protocol assignments and documentation, 6to4 relays, documentation.
         (192, 0) => matches!(c, 0 | 2),
         (192, 88) => c == 99,
         (198, 51) => c == 100,
@@ -39,12 +42,10 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         is_public_v4(Ipv4Addr::new(a, b, c, d))
     };
     match segments {
-        // IPv4-mapped; translated by NAT64.
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
-            embedded(high, low)
-        }
-        // 6to4.
-        [0x2002, high, low, ..] => embedded(high, low),
+        // IPv4-mapped, translated by NAT64, 6to4.
+        [0, 0, 0, 0, 0, 0xffff, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => embedded(high, low),
         // Protocol assignments with Teredo, documentation.
         [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => false,
         // Of the rest 2000::/3 alone is global unicast.

@@ -61,13 +61,13 @@ fn each_letter_is_complete_in_each_language() {
 
 #[test]
 fn letters_say_what_they_are_for() {
+    use Language::{De, En};
     let check = |event, language, state, words: &[&str]| {
         let letter = write(event, language, &facts("Console", state));
         for word in words {
             assert!(letter.text.contains(word), "{word}: {}", letter.text);
         }
     };
-    use Language::{De, En};
     let pending = OrderState::PendingPayment;
     let until = ["27 November 2026, 12:00 UTC", "Pay now", "€798.00"];
     check(OrderEvent::Accepted, En, pending, &until);
