@@ -131,7 +131,7 @@ async fn take_in(path: &Path, stores: &Stores) -> anyhow::Result<()> {
     let (ledger, actor) = (stores.ledger().await?, actor::shell());
     let wrong = import(&ledger, &actor, file, |line| match &line.result {
         Ok((state, now)) => {
-            println!("line {}: {}", line.number, told(&line.order, state, *now))
+            println!("line {}: {}", line.number, told(&line.order, state, *now));
         }
         Err(fault) => println!("line {}: error: {fault}", line.number),
     });

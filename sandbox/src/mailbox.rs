@@ -30,6 +30,7 @@ pub struct Message {
     /// The first number of six digits in the text.
     pub code: Option<String>,
     /// By which a message that was sent twice is known, without its angle brackets.
+    #[expect(clippy::struct_field_names, reason = "the header is called Message-ID")]
     pub message_id: Option<String>,
     pub received_at_ms: i64,
 }

@@ -57,7 +57,7 @@ impl<'a> Route<'a> {
                 "DELETE" => Self::Forward(Pass::Session),
                 _ => Self::OtherMethod("GET, POST, DELETE"),
             },
-            ["sessions"] => get(method, Pass::Session),
+            ["sessions"] | ["account", "export"] => get(method, Pass::Session),
             ["sessions", session] if is_session(session) => match method {
                 "DELETE" => Self::Forward(Pass::Session),
                 _ => Self::OtherMethod("DELETE"),
@@ -67,7 +67,6 @@ impl<'a> Route<'a> {
                 _ => Self::OtherMethod("GET, POST, DELETE"),
             },
             ["account", "password" | "contact-codes" | "contact"] => post(method, Pass::Session),
-            ["account", "export"] => get(method, Pass::Session),
             ["account", "addresses"] => match method {
                 "GET" | "POST" => Self::Forward(Pass::Session),
                 _ => Self::OtherMethod("GET, POST"),

@@ -169,12 +169,11 @@ impl File {
         }
         let mut cells = [const { String::new() }; COLUMNS.len()];
         for (n, (cell, place)) in cells.iter_mut().zip(places).enumerate() {
-            match std::str::from_utf8(record.get(*place).unwrap_or_default()) {
-                Ok(text) => *cell = plain(text),
-                Err(_) => {
-                    let message = "this is not UTF-8; save the file as CSV UTF-8".to_owned();
-                    return self.faults.push(fault(line, Some(COLUMNS[n]), message));
-                }
+            if let Ok(text) = std::str::from_utf8(record.get(*place).unwrap_or_default()) {
+                *cell = plain(text);
+            } else {
+                let message = "this is not UTF-8; save the file as CSV UTF-8".to_owned();
+                return self.faults.push(fault(line, Some(COLUMNS[n]), message));
             }
         }
         let item = match item(line, cells) {

@@ -54,7 +54,7 @@ pub async fn export(
     format: Format,
     output: impl Write,
 ) -> Result<u64, ExportError> {
-    let mut list = List::new(format, output)?;
+    let mut written = List::new(format, output)?;
     let sales = if let Some(sale) = sale {
         vec![sale]
     } else {
@@ -67,10 +67,10 @@ pub async fn export(
         loop {
             let page = ledger.parcels(sale, state, after, PAGE).await?;
             for parcel in &page {
-                list.write(parcel)?;
+                written.write(parcel)?;
             }
             count += page.len() as u64;
-            list.flush()?;
+            written.flush()?;
             match page.last() {
                 Some(last) if page.len() == PAGE as usize => after = last.order_id,
                 _ => break,

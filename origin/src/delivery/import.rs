@@ -100,7 +100,8 @@ fn read(
             ));
         }
     };
-    if !matches!(step, Step::Ship(_)) && !(carrier.is_empty() && tracking.is_empty()) {
+    let names_a_parcel = !carrier.is_empty() || !tracking.is_empty();
+    if names_a_parcel && !matches!(step, Step::Ship(_)) {
         return Err("carrier and tracking are for `ship` alone".to_owned());
     }
     Ok((order, step))

@@ -164,12 +164,12 @@ impl Ledger {
             limit
         );
         let rows = rows.fetch_all(&mut *self.connection().await?).await?;
-        let here = |row: u64, order: u64, reference: Option<String>| {
-            let lost = || corrupt(format!("payment {row} is paid nowhere"));
+        let here = |payment: u64, order: u64, reference: Option<String>| {
+            let nowhere = || corrupt(format!("payment {payment} is paid nowhere"));
             Ok(PaidHere {
-                payment: PaymentId(row),
+                payment: PaymentId(payment),
                 order: OrderId(order),
-                provider_ref: reference.ok_or_else(lost)?,
+                provider_ref: reference.ok_or_else(nowhere)?,
             })
         };
         rows.into_iter()

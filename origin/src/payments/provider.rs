@@ -194,7 +194,7 @@ pub struct Provider {
 #[derive(Clone, Debug)]
 enum Kind {
     Sandbox(Sandbox),
-    Stripe(Stripe),
+    Stripe(Box<Stripe>),
 }
 
 /// Hands a call to the provider there is.
@@ -202,7 +202,10 @@ macro_rules! ask {
     ($provider:expr, $name:ident => $call:expr) => {
         match &$provider.kind {
             Kind::Sandbox($name) => $call,
-            Kind::Stripe($name) => $call,
+            Kind::Stripe($name) => {
+                let $name = &**$name;
+                $call
+            }
         }
     };
 }
@@ -212,7 +215,7 @@ impl Provider {
     pub fn new(settings: PaymentSettings) -> Result<Self, ProviderError> {
         let kind = match settings {
             PaymentSettings::Sandbox(settings) => Kind::Sandbox(Sandbox::new(settings)?),
-            PaymentSettings::Stripe(settings) => Kind::Stripe(Stripe::new(settings)?),
+            PaymentSettings::Stripe(settings) => Kind::Stripe(Box::new(Stripe::new(settings)?)),
         };
         let guard = Guard::new("payments", LIMITS);
         Ok(Self { kind, guard })

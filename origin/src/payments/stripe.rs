@@ -148,14 +148,14 @@ impl PaymentProvider for Stripe {
             ("expand[]", "data.latest_charge".to_owned()),
         ];
         query.extend(cursor.map(|cursor| ("starting_after", cursor.to_owned())));
-        let list: List<Intent> = self.client.get("/v1/payment_intents", &query).await?;
-        let next_cursor = match list.data.last() {
-            Some(last) if list.has_more => Some(last.id.clone()),
+        let page: List<Intent> = self.client.get("/v1/payment_intents", &query).await?;
+        let next_cursor = match page.data.last() {
+            Some(last) if page.has_more => Some(last.id.clone()),
             _ => None,
         };
-        let payments = list.data.into_iter().map(listed);
+        let listed = page.data.into_iter().map(listed);
         Ok(Page {
-            payments: payments.collect::<Result<_, _>>()?,
+            payments: listed.collect::<Result<_, _>>()?,
             next_cursor,
         })
     }

@@ -51,7 +51,7 @@ pub async fn deliver(ledger: Ledger, caller: Caller) {
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "Subscriptions could not be looked for; trying again")
+                tracing::warn!(%error, "Subscriptions could not be looked for; trying again");
             }
         }
         tokio::time::sleep(EVERY).await;

@@ -9,7 +9,7 @@ use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::timeout;
 
 pub const API_KEY: &str = "test-key";
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 pub struct Outside {
     pub url: String,

@@ -258,7 +258,7 @@ async fn contact_page(ticket: &str, problem: Option<&Told>, code: &str) -> Answe
         return see_other(ACCOUNT);
     }
     let status = problem.map_or(200, |told| told.status);
-    let view = view::contact(ticket, problem.map(Told::words), code);
+    let view = view::contact(ticket, problem.map(Told::words).as_ref(), code);
     page(status, "account-contact.html", view).await
 }
 

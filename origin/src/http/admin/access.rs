@@ -26,7 +26,7 @@ use tokio::time::timeout;
 /// Requests of operators at the same time; one more is shed.
 const IN_FLIGHT_MAX: usize = 64;
 /// How long a request of an operator may take: a rebuild waits for the queue, a withdrawal for it.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 /// The cookie of a session.
 pub(super) const COOKIE: &str = "__Host-operator";
 
@@ -61,11 +61,10 @@ impl Gate {
         let origin = text("origin");
         let is_ours = match (text("sec-fetch-site"), origin) {
             (Some("same-origin"), _) => true,
-            // Typed into the address bar, or a link followed: it changes nothing.
-            (Some("none"), _) => method.is_safe(),
+            // Typed into the address bar, a link followed, or no browser's: it changes nothing.
+            (Some("none"), _) | (None, None) => method.is_safe(),
             (Some(_), _) => false,
             (None, Some(origin)) => self.is_ours(origin, text(header::HOST.as_str())),
-            (None, None) => method.is_safe(),
         };
         if is_ours {
             Ok(())

@@ -11,7 +11,7 @@ use serde::Serialize;
 use sqlx::MySqlConnection;
 
 /// What became of a change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ItemChange {
     /// It is made, or was not needed; the item has this version now.
     Done(u64),

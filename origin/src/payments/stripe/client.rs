@@ -171,13 +171,14 @@ fn why(body: &[u8]) -> String {
 
 /// `application/x-www-form-urlencoded`.
 fn form(fields: &[(&str, String)]) -> String {
+    let digit = |half: u8| char::from(b"0123456789ABCDEF"[usize::from(half)]);
     let encode = |text: &str| {
         text.bytes().fold(String::new(), |mut done, byte| {
             match byte {
                 b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
                     done.push(char::from(byte));
                 }
-                _ => done.push_str(&format!("%{byte:02X}")),
+                _ => done.extend(['%', digit(byte >> 4), digit(byte & 15)]),
             }
             done
         })

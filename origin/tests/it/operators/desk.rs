@@ -149,7 +149,7 @@ impl Admin {
             world,
             ports,
             address: format!("10.{a}.{b}.{c}"),
-            fetcher: Fetcher::new(Duration::from_secs(60), 1 << 20).unwrap(),
+            fetcher: Fetcher::new(Duration::from_mins(1), 1 << 20).unwrap(),
         }
     }
 

@@ -126,7 +126,7 @@ fn body(mut form: Form) -> Map<String, Value> {
 
 async fn show(action: &str, typed: &Typed, problem: Option<Words>) -> Answer {
     let status = problem.as_ref().map_or(200, |problem| problem.status);
-    let view = view::address(action, typed, problem);
+    let view = view::address(action, typed, problem.as_ref());
     page(status, "account-address.html", view).await
 }
 

@@ -129,7 +129,7 @@ fn saved(kept: &SavedAddress) -> Value {
 pub(super) fn address(
     action: &str,
     typed: &BTreeMap<&'static str, String>,
-    problem: Option<Words>,
+    problem: Option<&Words>,
 ) -> Value {
     let name = typed.get("country").and_then(|code| country::name(code));
     let country_name = name.map(|name| Value::from_safe_string(name.to_owned()));
@@ -137,7 +137,7 @@ pub(super) fn address(
         action, country_name,
         is_new => action.ends_with("/addresses"),
         values => typed,
-        errors => errors(problem.as_ref()),
+        errors => errors(problem),
         problem,
         signed_in => true,
         here => "account",
@@ -145,11 +145,11 @@ pub(super) fn address(
 }
 
 /// Where the code to a new contact is typed.
-pub(super) fn contact(ticket: &str, problem: Option<Words>, code: &str) -> Value {
+pub(super) fn contact(ticket: &str, problem: Option<&Words>, code: &str) -> Value {
     context! {
         fields => [("ticket", ticket)],
         code,
-        errors => errors(problem.as_ref()),
+        errors => errors(problem),
         problem,
         signed_in => true,
         here => "account",
