@@ -111,7 +111,9 @@ async fn an_archived_item_is_not_sold_and_one_in_a_sale_is_not_archived() {
         item,
         ..world.draft(5, 1).await
     };
-    let refused = create(ledger, ids, &actor(), draft.clone()).await.unwrap_err();
+    let refused = create(ledger, ids, &actor(), draft.clone())
+        .await
+        .unwrap_err();
     assert!(refused.to_string().contains("is archived"), "{refused}");
     assert_eq!(
         archive_item(ledger, &actor(), (item, 2), false)
