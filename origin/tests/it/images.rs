@@ -154,6 +154,8 @@ const IN_A_BOX: &str = "DRAW_IN_A_BOX";
 /// The largest pictures that are taken: smooth ones, so that they are small files.
 fn largest() -> Vec<Vec<u8>> {
     let image = DynamicImage::from(RgbImage::from_pixel(6_000, 4_000, Rgb([9, 90, 200])));
+    // As JPEG one of 24 million pixels is never so small a file.
+    let photo = DynamicImage::from(RgbImage::from_pixel(5_000, 3_600, Rgb([9, 90, 200])));
     let clear = DynamicImage::from(image::RgbaImage::new(6_000, 4_000));
     let written = |image: &DynamicImage, format| {
         let mut file = Cursor::new(Vec::new());
@@ -161,7 +163,7 @@ fn largest() -> Vec<Vec<u8>> {
         file.into_inner()
     };
     vec![
-        written(&image, ImageFormat::Jpeg),
+        written(&photo, ImageFormat::Jpeg),
         written(&image, ImageFormat::Png),
         written(&clear, ImageFormat::Png),
         written(&clear, ImageFormat::WebP),
