@@ -139,34 +139,7 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
         let routes = admin_routes(desk, door, settings);
         listeners.spawn(serve(admin, routes, stopping()));
     }
-    if roles.contains(&Role::Decider) {
-        workers.spawn(origin::orders::decide(stores.clone()));
-    }
-    if roles.contains(&Role::Timers) {
-        workers.spawn(origin::orders::sweep(stores.clone()));
-        workers.spawn(origin::orders::watch_lanes(stores.clone()));
-        workers.spawn(origin::orders::look_after_undecided(stores.clone()));
-        let ledger = stores.ledger.clone();
-        workers.spawn(origin::sales::draw_lobbies(ledger, source));
-        workers.spawn(origin::ops::rebuild::watch(stores.clone()));
-        workers.spawn(origin::ops::audit::watch(stores.clone()));
-    }
-    if let (true, Some(provider)) = (roles.contains(&Role::Timers), &provider) {
-        workers.spawn(origin::payments::compare_daily(
-            stores.clone(),
-            provider.clone(),
-        ));
-    }
-    if let (true, Some(provider)) = (roles.contains(&Role::Outboxes), provider) {
-        workers.spawn(origin::payments::close_checkouts(
-            stores.clone(),
-            provider.clone(),
-        ));
-        workers.spawn(origin::payments::work_off_refunds(stores.clone(), provider));
-        workers.spawn(origin::orders::release(stores.clone()));
-        workers.spawn(origin::sales::look_after_changes(stores.clone()));
-    }
-
+    work(&mut workers, roles, &stores, source, provider.as_ref());
     if let Some((mail, subscriptions)) = &told_settings {
         tell(&mut workers, &stores, mail, *subscriptions)?;
     }
@@ -188,6 +161,45 @@ async fn run(roles: &[Role]) -> anyhow::Result<()> {
     // What workers are cut off in is repeated by the next process: messages come again.
     workers.shutdown().await;
     Ok(())
+}
+
+/// Starts what the roles do beside answering requests.
+fn work(
+    workers: &mut JoinSet<()>,
+    roles: &[Role],
+    stores: &Stores,
+    source: Option<Source>,
+    provider: Option<&Provider>,
+) {
+    let stores = || stores.clone();
+    if roles.contains(&Role::Decider) {
+        workers.spawn(origin::orders::decide(stores()));
+    }
+    if roles.contains(&Role::Timers) {
+        workers.spawn(origin::orders::sweep(stores()));
+        workers.spawn(origin::orders::watch_lanes(stores()));
+        workers.spawn(origin::orders::look_after_undecided(stores()));
+        workers.spawn(origin::sales::draw_lobbies(stores().ledger, source));
+        workers.spawn(origin::ops::rebuild::watch(stores()));
+        workers.spawn(origin::ops::audit::watch(stores()));
+        if let Some(provider) = provider {
+            workers.spawn(origin::payments::compare_daily(stores(), provider.clone()));
+        }
+    }
+    if roles.contains(&Role::Outboxes) {
+        workers.spawn(origin::orders::release(stores()));
+        workers.spawn(origin::sales::look_after_changes(stores()));
+        if let Some(provider) = provider {
+            workers.spawn(origin::payments::close_checkouts(
+                stores(),
+                provider.clone(),
+            ));
+            workers.spawn(origin::payments::work_off_refunds(
+                stores(),
+                provider.clone(),
+            ));
+        }
+    }
 }
 
 /// Starts those who tell buyers and subscribers of orders.
