@@ -21,7 +21,7 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 /// Where the admin API is.
 pub(crate) enum Desk {
     /// At an origin.
-    Remote(Remote),
+    Remote(Box<Remote>),
     /// In this process, on the stores.
     Local(Box<Local>),
 }
@@ -41,7 +41,7 @@ impl Desk {
             .optional("ADMIN_URL")
             .zip(reader.optional("ADMIN_TOKEN"));
         if let Some((url, token)) = given {
-            return Ok(Self::Remote(Remote::new(&url, Some(token))?));
+            return Ok(Self::Remote(Box::new(Remote::new(&url, Some(token))?)));
         }
         if let Some(session) = Session::load()? {
             // What is meant for one shop must not be done to another.
@@ -50,10 +50,8 @@ impl Desk {
                 "there are a session at {} and DOORBUSTER_MYSQL_URL: sign out, or unset that",
                 session.url
             );
-            return Ok(Self::Remote(Remote::new(
-                &session.url,
-                Some(session.token),
-            )?));
+            let remote = Remote::new(&session.url, Some(session.token))?;
+            return Ok(Self::Remote(Box::new(remote)));
         }
         let key = AdminKey::read(&mut reader);
         let refunds = RefundSettings::read(&mut reader);

@@ -178,9 +178,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         rules::check(file)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let command = match by_the_api(command).await? {
-        Some(command) => command,
-        None => return Ok(ExitCode::SUCCESS),
+    let Some(command) = by_the_api(command).await? else {
+        return Ok(ExitCode::SUCCESS);
     };
     let stores = Stores::read()?;
     match command {

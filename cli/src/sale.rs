@@ -123,7 +123,7 @@ pub(crate) struct Create {
 pub(crate) async fn run(command: Command, desk: &Desk) -> anyhow::Result<()> {
     match command {
         Command::Create(arguments) => {
-            let sale = desk.post("sales", Some(&draft(arguments))).await?;
+            let sale = desk.post("sales", Some(&draft(&arguments))).await?;
             println!("{}", text(&sale, "id"));
         }
         Command::Publish { id } => {
@@ -172,7 +172,7 @@ pub(crate) async fn run(command: Command, desk: &Desk) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn draft(arguments: Create) -> Value {
+fn draft(arguments: &Create) -> Value {
     let price = Money {
         amount_minor: arguments.price,
         currency: arguments.currency,

@@ -96,23 +96,24 @@ async fn an_operator_made_on_the_server_works_from_elsewhere_by_their_role() {
     let (code, said) = sign_in(home, &url, &name, password, &now());
     assert_eq!((code, said), (0, format!("signed in as {name}, seller")));
     let file = folder.join("doorbuster/session");
-    let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions());
-    assert_eq!(mode & 0o777, 0o600);
+    let permissions =
+        std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions());
+    assert_eq!(permissions & 0o777, 0o600);
 
     // No setting of a store: all of it goes over HTTP.
     let away = [("XDG_CONFIG_HOME".to_owned(), home.to_owned())];
-    let says = |line: &str| {
+    let remote = |line: &str| {
         let (code, out, error) = run(line, &away);
         assert_eq!(code, 0, "{line}: {error}");
         out
     };
     assert_eq!(
-        says(&format!("sale publish {sale}")),
+        remote(&format!("sale publish {sale}")),
         format!("sale {sale} is public")
     );
-    assert!(says(&format!("sale show {sale}")).contains("in Redis   10 available"));
+    assert!(remote(&format!("sale show {sale}")).contains("in Redis   10 available"));
     assert_eq!(
-        says(&format!("sale pause {sale}")),
+        remote(&format!("sale pause {sale}")),
         format!("sale {sale} is paused")
     );
     let (code, _, error) = run("operator list", &away);
@@ -120,14 +121,14 @@ async fn an_operator_made_on_the_server_works_from_elsewhere_by_their_role() {
         code == 1 && error.contains("Your role is seller; this takes admin"),
         "{error}"
     );
-    let log = says(&format!("log --subject sale:{sale}"));
+    let log = remote(&format!("log --subject sale:{sale}"));
     assert!(log.lines().all(|line| line.contains("sale.")), "{log}");
     assert!(
         log.contains(&format!("operator:{name}  sale.phase")),
         "{log}"
     );
     assert!(log.contains("shell:uid-"), "made on the server: {log}");
-    assert_eq!(says("sign-out"), "signed out");
+    assert_eq!(remote("sign-out"), "signed out");
     assert!(!file.exists());
     let (code, _, error) = run("sale list", &away);
     assert!(

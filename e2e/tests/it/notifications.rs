@@ -45,7 +45,7 @@ async fn a_buyer_gets_one_mail_of_each_kind_until_the_parcel_is_there() {
     let early = shop.try_doorbuster(&["delivery", "deliver", id]);
     assert!(early.unwrap_err().contains("cannot become delivered"));
     shop.doorbuster(&["delivery", "pack", id]);
-    let ship = [
+    let steps = [
         "delivery",
         "ship",
         id,
@@ -54,8 +54,8 @@ async fn a_buyer_gets_one_mail_of_each_kind_until_the_parcel_is_there() {
         "--tracking",
         "T-1",
     ];
-    assert!(shop.doorbuster(&ship).ends_with("is now shipped"));
-    assert!(shop.doorbuster(&ship).ends_with("is already shipped"));
+    assert!(shop.doorbuster(&steps).ends_with("is now shipped"));
+    assert!(shop.doorbuster(&steps).ends_with("is already shipped"));
     let shipped = buyer.wait_for(id, "shipped").await;
     assert_eq!(shipped["shipment"]["tracking"], "T-1");
     shop.doorbuster(&["delivery", "deliver", id]);

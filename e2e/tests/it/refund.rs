@@ -106,8 +106,11 @@ async fn late_money_goes_back_and_a_difference_from_the_provider_is_found() {
     assert!(again.unwrap_err().contains("nothing can be given back"));
     shop.audit();
 
-    let same = shop.doorbuster(&["payments", "compare"]);
-    assert!(same.starts_with("Nothing differs: 2 payments"), "{same}");
+    let compared = shop.doorbuster(&["payments", "compare"]);
+    assert!(
+        compared.starts_with("Nothing differs: 2 payments"),
+        "{compared}"
+    );
     let forget = format!("UPDATE refunds SET amount_minor = 1 WHERE order_id = {order}");
     assert_eq!(shop.sql(forget).await, 2);
     let found = shop.try_doorbuster(&["payments", "compare", "--json"]);

@@ -124,6 +124,23 @@ pub async fn fill(world: &World) {
     let paid = || orders().filter(|(n, ..)| state(*n) == "paid");
     let sold = paid().map(|(_, id, sale)| format!("({sale}, {id}, 'reserved', 'sold', 1, 1)"));
     insert(world, entries, sold).await;
+    fill_payments(world).await;
+    let outbox = (0..2_000).map(|n| format!("({}, {}, 1, {now})", 1 + n % RUNNING, n));
+    let into = "release_outbox (sale_id, order_id, epoch, created_at_ms)";
+    insert(world, into, outbox).await;
+    let changes = (0..2_000).map(|n| format!("({n}, {}, 'add', 1, 'done', 1)", 1 + n % RUNNING));
+    let columns = "stock_changes (id, sale_id, direction, units, state, created_at_ms)";
+    insert(world, columns, changes).await;
+    fill_accounts(world).await;
+    fill_lobbies(world).await;
+    fill_told(world).await;
+    let tables = "items, images, item_images, addresses, lobbies, draw_pops, pop_waiting, pops, sales, orders, leases, sale_accounts, stock_entries, payments, payment_events, refunds, \
+                  release_outbox, stock_changes, accounts, notifications, webhook_deliveries";
+    world.sql(format!("ANALYZE TABLE {tables}")).await;
+}
+
+async fn fill_payments(world: &World) {
+    let paid = || orders().filter(|(n, ..)| state(*n) == "paid");
     let payments = paid().map(|(_, id, _)| {
         format!("({id}, {id}, 'pay_{id}', 'http://pay.test', 1, 'USD', 'paid', '', 1)")
     });
@@ -140,23 +157,15 @@ pub async fn fill(world: &World) {
     let columns = "refunds (id, payment_id, order_id, provider, payment_ref, amount_minor, currency,
                             reason, state, next_attempt_at_ms, due_at_ms, created_at_ms, automatic)";
     insert(world, columns, refunds).await;
-    let outbox = (0..2_000).map(|n| format!("({}, {}, 1, {now})", 1 + n % RUNNING, n));
-    let into = "release_outbox (sale_id, order_id, epoch, created_at_ms)";
-    insert(world, into, outbox).await;
-    let changes = (0..2_000).map(|n| format!("({n}, {}, 'add', 1, 'done', 1)", 1 + n % RUNNING));
-    let columns = "stock_changes (id, sale_id, direction, units, state, created_at_ms)";
-    insert(world, columns, changes).await;
+}
+
+async fn fill_accounts(world: &World) {
     let accounts = (0..5_000).map(|n| format!("({n}, 'shopper-{n}@shop.test', 'Ada', '', 1)"));
     let columns = "accounts (id, contact, name, password_hash, created_at_ms)";
     insert(world, columns, accounts).await;
     let addresses = (0..10_000).map(|n| format!("({n}, {}, '{{}}', 1)", n % 5_000));
     let columns = "addresses (id, account_id, address, created_at_ms)";
     insert(world, columns, addresses).await;
-    fill_lobbies(world).await;
-    fill_told(world).await;
-    let tables = "items, images, item_images, addresses, lobbies, draw_pops, pop_waiting, pops, sales, orders, leases, sale_accounts, stock_entries, payments, payment_events, refunds, \
-                  release_outbox, stock_changes, accounts, notifications, webhook_deliveries";
-    world.sql(format!("ANALYZE TABLE {tables}")).await;
 }
 
 /// A thousand items, each with a picture in three widths.
