@@ -14,6 +14,7 @@ mod session;
 mod accounts;
 mod audit;
 mod dead_letters;
+mod items;
 mod log;
 mod operators;
 mod orders;
@@ -42,6 +43,12 @@ pub(super) const PERMISSIONS: &[(&str, &str, Role)] = &[
     ("GET", "/admin/api/session", Viewer),
     ("GET", "/admin/api/log", Viewer),
     ("GET", "/admin/api/audit", Viewer),
+    ("GET", "/admin/api/items", Viewer),
+    ("POST", "/admin/api/items", Seller),
+    ("GET", "/admin/api/items/{id}", Viewer),
+    ("PUT", "/admin/api/items/{id}", Seller),
+    ("POST", "/admin/api/items/{id}/archive", Seller),
+    ("POST", "/admin/api/items/{id}/restore", Seller),
     ("GET", "/admin/api/sales", Viewer),
     ("POST", "/admin/api/sales", Seller),
     ("GET", "/admin/api/sales/{id}", Viewer),
@@ -105,6 +112,7 @@ pub fn admin_routes(desk: Desk, door: Door, settings: AdminSettings) -> Router {
 fn rooms(desk: Shared, gate: Option<Arc<Gate>>) -> Router {
     Router::new()
         .merge(session::who())
+        .merge(items::routes())
         .merge(sales::routes())
         .merge(orders::routes())
         .merge(refunds::routes())

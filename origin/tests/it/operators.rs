@@ -2,6 +2,7 @@
 
 mod desk;
 
+mod items;
 mod log;
 mod sign_in;
 mod work;
