@@ -128,7 +128,7 @@ impl Backend {
 
     /// Starts another origin with these roles, and these settings beside the usual ones.
     pub fn start(&self, roles: &str, more: &[(&str, &str)]) {
-        let [ops, edge, webhooks] = [(); 3].map(|()| ports::free().unwrap());
+        let [ops, edge, webhooks, admin] = [(); 4].map(|()| ports::free().unwrap());
         let local = |port: u16| format!("127.0.0.1:{port}");
         let settings = [
             ("MYSQL_URL", self.urls.mysql.clone()),
@@ -139,6 +139,7 @@ impl Backend {
             ("OPS_LISTEN", local(ops)),
             ("EDGE_LISTEN", local(edge)),
             ("WEBHOOKS_LISTEN", local(webhooks)),
+            ("ADMIN_LISTEN", local(admin)),
             ("POPS", format!("{POP}:{}", "5a".repeat(32))),
             ("SESSION_KEY", hex::encode(SESSION_KEY)),
             ("PUBLIC_URL", "http://127.0.0.1:9".to_owned()),

@@ -220,6 +220,7 @@ fn environment(
         ("STREAM_PREFIX", "bench".to_owned()),
         ("EDGE_LISTEN", listen(edge_port)),
         ("WEBHOOKS_LISTEN", listen(ports::free()?)),
+        ("ADMIN_LISTEN", listen(ports::free()?)),
         ("OPS_LISTEN", listen(ops_port)),
         ("POPS", format!("pop-1:{POP_SECRET}")),
         ("SESSION_KEY", SESSION_KEY.to_owned()),

@@ -20,6 +20,7 @@ pub const PUBLISHED: [(&str, &str); 7] = [
     ("pop-redis", "HOST_PORT_POP_REDIS"),
     ("nats", "HOST_PORT_NATS"),
     ("origin", "HOST_PORT_OPS"),
+    ("origin", "HOST_PORT_ADMIN"),
     ("edge", "HOST_PORT_EDGE"),
     ("sandbox", "HOST_PORT_SANDBOX"),
 ];
