@@ -14,7 +14,7 @@ use crate::servers::{ports, spawner};
 use crate::{interrupt, programs, tool, workspace};
 
 /// Who publishes a port of which the environment says where: the service and the variable.
-pub const PUBLISHED: [(&str, &str); 7] = [
+pub const PUBLISHED: [(&str, &str); 8] = [
     ("mysql", "HOST_PORT_MYSQL"),
     ("redis", "HOST_PORT_REDIS"),
     ("pop-redis", "HOST_PORT_POP_REDIS"),
