@@ -177,8 +177,15 @@ fn what_is_changed_is_found(shop: &Shop, receipt: &Receipt) {
 async fn slots_go_by_place(joined: &mut [Buyer], sale: &str) {
     let mut claiming = Vec::new();
     for buyer in joined.iter_mut().step_by(VISITORS as usize / CLAIMING) {
-        let (_, standing) = buyer.get(&format!("/gate/sales/{sale}/places")).await;
-        let place = standing["place"].as_u64().unwrap();
+        // An instance may hear of the draw a moment after another.
+        let mut place = None;
+        eventually("a place", async || {
+            let standing = buyer.get(&format!("/gate/sales/{sale}/places")).await.1;
+            place = standing["place"].as_u64();
+            place.is_some()
+        })
+        .await;
+        let place = place.unwrap();
         let pop = buyer.receipt(sale).await.pop;
         claiming.push((place, pop, buyer));
     }
