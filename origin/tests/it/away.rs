@@ -6,6 +6,7 @@ use crate::support::{Proxies, World, eventually};
 use axum::body::Body;
 use axum::http::Response;
 use futures::future::join_all;
+use kernel::flow::RuleSet;
 use kernel::ids::{AccountId, SaleId};
 use origin::guard::BreakerState;
 use origin::http::edge_routes;
@@ -269,6 +270,9 @@ async fn without_mysql_snapshots_do_not_queue_up() {
 async fn a_redis_that_is_busy_is_spared_and_requests_are_shed() {
     let shop = Shop::new().await;
     let redis = &shop.proxies.redis;
+    // What is looked at is the guard, which the rules would spare.
+    let none = RuleSet::default();
+    shop.site.origin.flow().enforce(1, &none);
     redis.set(Way::BlackHole);
     for answer in join_all((0..600).map(|_| shop.place())).await {
         assert_unavailable(answer).await;

@@ -8,7 +8,9 @@ use super::Shared;
 use super::access::By;
 use super::answer::{Answer, Refused, away, invalid, not_found, wrong_state};
 use super::page::{Asked, limit};
-use crate::catalogue::{CatalogueError, ItemDraft, add_item, archive_item, change_item, find_items};
+use crate::catalogue::{
+    CatalogueError, ItemDraft, add_item, archive_item, change_item, find_items,
+};
 use crate::ledger::{ItemRow, ItemState};
 use crate::operators::Operator;
 use axum::Router;
@@ -131,7 +133,9 @@ async fn list(
     let ledger = desk.ledger().await?;
     let page = find_items(ledger, &wanted.search, state, wanted.cursor, limit).await?;
     let views: Vec<Value> = page.items.iter().map(view).collect();
-    Ok(axum::Json(json!({ "items": views, "next_cursor": page.next })))
+    Ok(axum::Json(
+        json!({ "items": views, "next_cursor": page.next }),
+    ))
 }
 
 async fn show(State(desk): State<Shared>, Path(id): Path<String>) -> Answer<axum::Json<Value>> {

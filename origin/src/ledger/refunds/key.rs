@@ -38,7 +38,8 @@ impl FromStr for RefundKey {
             try_number,
         };
         // `1-1` and `1-02` would be other texts for the same key.
-        (key.to_string() == text).then_some(key).ok_or(BadId)
+        let is_one = key.try_number > 0 && key.to_string() == text;
+        is_one.then_some(key).ok_or(BadId)
     }
 }
 
