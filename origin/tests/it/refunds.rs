@@ -168,6 +168,9 @@ async fn a_worker_that_dies_between_provider_and_ledger_refunds_once() {
         let begun = usize::from(point == "refund.sent");
         assert_eq!(till.refunds_there(order).await.len(), begun, "{point}");
         assert_eq!(till.refunds(order).await[0].state, RefundState::Pending);
+        // The claim of the dead one runs out.
+        let over = "UPDATE refunds SET next_attempt_at_ms = 0".to_owned();
+        till.world().sql(over).await;
         let _next = till.outboxes("");
         till.until_refunds_are(order, "done").await;
         let there = till.refunds_there(order).await;

@@ -69,7 +69,11 @@ fn a_real_shop_is_asked_for_every_secret() {
         .into_iter()
         .filter(|(name, _)| !is_port(name))
         .map(|(name, rest)| {
-            assert!(rest.starts_with(":?"), "{name} has a default");
+            let may_be_left_out = ["REFUND_SECONDS", "TEXTS_API_KEY", "TEXTS_URL"].contains(&name);
+            assert!(
+                rest.starts_with(":?") || may_be_left_out,
+                "{name} has a default"
+            );
             name
         })
         .collect();
