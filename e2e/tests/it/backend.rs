@@ -128,6 +128,24 @@ impl Backend {
 
     /// Starts another origin with these roles, and these settings beside the usual ones.
     pub fn start(&self, roles: &str, more: &[(&str, &str)]) {
+        self.try_start(roles, more).expect("the origin starts");
+    }
+
+    /// Starts another origin that dies at this fail point, maybe before it is ready, and waits for
+    /// its end.
+    pub async fn start_and_die(&self, roles: &str, place: &str, more: &[(&str, &str)]) {
+        let number = self.origins.lock().unwrap().len();
+        let action = format!("{place}=return(kill)");
+        let more = [&[("FAILPOINTS", action.as_str())], more].concat();
+        if self.try_start(roles, &more).is_ok() {
+            eventually(place, async || self.has_ended(number)).await;
+        }
+        let log = self.data.path().join(format!("logs/origin-{number}.log"));
+        let log = std::fs::read_to_string(log).unwrap();
+        assert!(log.contains(&format!("name=\"{place}\"")), "{log}");
+    }
+
+    fn try_start(&self, roles: &str, more: &[(&str, &str)]) -> Result<(), String> {
         let [ops, edge, webhooks, admin] = [(); 4].map(|()| ports::free().unwrap());
         let local = |port: u16| format!("127.0.0.1:{port}");
         let settings = [
@@ -167,7 +185,7 @@ impl Backend {
             lock: None,
         };
         let ready = Ready::Http { path: "/readyz" };
-        let server = Server::start(launch, ops, ready).expect("the origin starts");
+        let server = Server::start(launch, ops, ready).map_err(|error| error.to_string())?;
         let url = roles
             .contains("http")
             .then(|| format!("http://{}", local(edge)));
@@ -177,6 +195,7 @@ impl Backend {
             url,
             webhooks,
         });
+        Ok(())
     }
 
     /// Every role in one origin.
