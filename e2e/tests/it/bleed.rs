@@ -67,7 +67,7 @@ async fn interleaved_shoppers_see_their_own_alone() {
 
 async fn ordered(sale: &str, mut buyer: Buyer) -> User {
     let (status, grant) = token(&buyer, sale).await;
-    assert_eq!(status, 201, "{grant}");
+    assert!(matches!(status, 200 | 201), "{status} {grant}");
     buyer.token = grant["token"].as_str().map(str::to_owned);
     let order = patiently(async || buyer.place(sale, 1).await).await;
     assert_eq!(order.0, 202, "{order:?}");
@@ -164,14 +164,21 @@ async fn visit(step: usize, user: &User, all: &[User], next_sale: &str) {
     }
 }
 
-/// A token, or being told that one asks too often.
+/// A token, or being told that one asks too often. A PoP store that is too slow to say so has spent the
+/// challenge, so each try has one of its own.
 async fn token(buyer: &Buyer, sale: &str) -> Answer {
-    let path = format!("/gate/challenges?purpose=token&sale_id={sale}");
-    let challenge = patiently(async || buyer.get(&path).await).await.1;
-    let challenge = serde_json::from_value(challenge).unwrap();
-    let solution = kernel::challenge::solve(&challenge, 1_000_000).unwrap();
-    let answer = kernel::challenge::answer(challenge, solution);
-    let path = format!("/gate/sales/{sale}/tokens");
-    let body = json!({ "challenge": answer });
-    patiently(async || read(buyer.request(Method::POST, &path).json(&body)).await).await
+    let challenges = format!("/gate/challenges?purpose=token&sale_id={sale}");
+    let tokens = format!("/gate/sales/{sale}/tokens");
+    patiently(async || {
+        let (status, challenge) = buyer.get(&challenges).await;
+        if status != 200 {
+            return (status, challenge);
+        }
+        let challenge = serde_json::from_value(challenge).unwrap();
+        let solution = kernel::challenge::solve(&challenge, 1_000_000).unwrap();
+        let answer = kernel::challenge::answer(challenge, solution);
+        let body = json!({ "challenge": answer });
+        read(buyer.request(Method::POST, &tokens).json(&body)).await
+    })
+    .await
 }
