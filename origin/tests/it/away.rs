@@ -274,11 +274,17 @@ async fn a_redis_that_is_busy_is_spared_and_requests_are_shed() {
     let none = RuleSet::default();
     shop.site.origin.flow().enforce(1, &none);
     redis.set(Way::BlackHole);
+    let since = Instant::now();
     for answer in join_all((0..600).map(|_| shop.place())).await {
         assert_unavailable(answer).await;
     }
     let asked = redis.swallowed("ZRANGE") + redis.swallowed("EVALSHA");
-    assert!((1..=256).contains(&asked), "{asked} calls at the same time");
+    // And in each second one call that finds out whether it is back.
+    let most = 257 + usize::try_from(since.elapsed().as_secs()).unwrap();
+    assert!(
+        (1..=most).contains(&asked),
+        "{asked} calls at the same time"
+    );
     let metrics = origin::ops::metrics::text().unwrap();
     let shed = r#"doorbuster_shed_total{store="redis",why="busy"}"#;
     assert!(metrics.contains(shed), "{metrics}");
