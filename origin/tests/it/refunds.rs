@@ -46,6 +46,9 @@ impl Till {
             .env("DOORBUSTER_PAYMENTS_URL", &self.sandbox.url)
             .env("DOORBUSTER_PAYMENTS_API_KEY", API_KEY)
             .env("DOORBUSTER_PAYMENTS_WEBHOOK_SECRET", SECRET)
+            .env("DOORBUSTER_SMTP_URL", "smtp://127.0.0.1:9")
+            .env("DOORBUSTER_MAIL_FROM", "Shop <shop@example.test>")
+            .env("DOORBUSTER_PUBLIC_URL", "http://127.0.0.1:9")
             .env("FAILPOINTS", fail_points)
             .stderr(Stdio::null());
         Running(command.spawn().unwrap())
