@@ -1,10 +1,9 @@
 //! `doorbuster account`.
 
-use crate::Stores;
+use crate::{Stores, actor};
 use clap::Subcommand;
 use kernel::ids::AccountId;
 use origin::accounts::{add, erase, export};
-use origin::ledger::Actor;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -47,20 +46,14 @@ pub(crate) async fn run(command: Command, stores: &Stores) -> anyhow::Result<()>
         }
         Command::Export { id } => {
             let stock = stores.stock().await?;
-            let export = export(&ledger, &stock, &actor(), id).await?;
+            let export = export(&ledger, &stock, &actor::shell(), id).await?;
             println!("{}", serde_json::to_string_pretty(&export)?);
         }
         Command::Erase { id } => {
             let stock = stores.stock().await?;
-            erase(&ledger, &stock, &actor(), id).await?;
+            erase(&ledger, &stock, &actor::shell(), id).await?;
             println!("account {id} is erased");
         }
     }
     Ok(())
-}
-
-/// Whoever runs the command.
-fn actor() -> Actor {
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-    Actor(format!("shell:{}", user.as_deref().unwrap_or("unknown")))
 }

@@ -5,12 +5,12 @@
 
 mod file;
 
-use crate::{Stores, when};
+use crate::{Stores, actor, when};
 use anyhow::bail;
 use clap::Subcommand;
 use kernel::flow::{Each, Limit, Mode, Rule, RuleSet};
-use origin::flow::{Shown, apply, history, rollback, show};
-use origin::ledger::{Actor, OriginRow};
+use origin::flow::{Shown, apply, history, rollback, show, view, view_origin};
+use origin::ledger::OriginRow;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -92,12 +92,12 @@ pub(crate) async fn run(command: Command, stores: &Stores) -> anyhow::Result<()>
         Command::Apply { file, why } => {
             // A file with faults is told before anything is asked of MySQL.
             let set = file::read(&file)?;
-            let version = apply(&stores.ledger().await?, &actor(), &set, &why).await?;
+            let version = apply(&stores.ledger().await?, &actor::shell(), &set, &why).await?;
             println!("version {version} is in force");
         }
         Command::Rollback { version, why } => {
             let ledger = stores.ledger().await?;
-            let new = rollback(&ledger, &actor(), version, &why).await?;
+            let new = rollback(&ledger, &actor::shell(), version, &why).await?;
             println!("version {new} is in force, with the rules of version {version}");
         }
         Command::Status { json } => {
@@ -116,15 +116,6 @@ pub(crate) async fn run(command: Command, stores: &Stores) -> anyhow::Result<()>
         }
     }
     Ok(())
-}
-
-/// Who types here.
-fn actor() -> Actor {
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-    let user = user
-        .ok()
-        .filter(|user| !user.is_empty() && user.len() <= 80);
-    Actor(format!("shell:{}", user.as_deref().unwrap_or("unknown")))
 }
 
 fn print_rules(shown: &Shown, json: bool) -> anyhow::Result<()> {
@@ -219,28 +210,6 @@ fn words(limit: &Limit) -> String {
             format!("opens at {}", shares.join(" or "))
         }
     }
-}
-
-fn view(shown: &Shown) -> Value {
-    json!({
-        "version": shown.version,
-        "author": shown.author,
-        "why": shown.why,
-        "created_at_ms": shown.created_at,
-        "rules": shown.rules.as_ref().ok().map(|set| &set.rules),
-        "faults": shown.rules.as_ref().err().map(|faults| &faults.0),
-    })
-}
-
-fn view_origin(origin: &OriginRow) -> Value {
-    json!({
-        "id": origin.beat.id,
-        "address": origin.beat.address,
-        "live": origin.live,
-        "applied_version": origin.beat.applied,
-        "refused_version": origin.beat.refused,
-        "last_seen_ms": origin.last_seen,
-    })
 }
 
 fn print_origin(origin: &OriginRow, newest: u64) {

@@ -8,11 +8,13 @@ mod desk;
 mod follow;
 mod keys;
 mod pass;
+mod view;
 
 pub use desk::{DeskError, Shown, apply, history, rollback, show};
 pub use follow::{BEAT_EVERY, LEAVE_TIMEOUT, Member, POLL_EVERY};
 pub use keys::{KEYS_MAX, Key};
 pub use pass::{Outcome, Pass, Shed};
+pub use view::{view, view_origin};
 
 use crate::ops::metrics::METRICS;
 use acting::Acting;

@@ -7,8 +7,7 @@ use super::Shared;
 use super::access::By;
 use super::answer::{Answer, Refused, away, invalid, not_found, wrong_state};
 use super::page::{Asked, limit};
-use crate::flow::{DeskError, Shown, apply, history, rollback, show as show_version};
-use crate::ledger::OriginRow;
+use crate::flow::{DeskError, apply, history, rollback, show as show_version, view, view_origin};
 use crate::operators::Operator;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
@@ -54,28 +53,6 @@ struct Written {
 struct Back {
     version: u64,
     why: String,
-}
-
-fn view(shown: &Shown) -> Value {
-    json!({
-        "version": shown.version,
-        "author": shown.author,
-        "why": shown.why,
-        "created_at_ms": shown.created_at,
-        "rules": shown.rules.as_ref().ok().map(|set| &set.rules),
-        "faults": shown.rules.as_ref().err().map(|faults| &faults.0),
-    })
-}
-
-fn view_origin(origin: &OriginRow) -> Value {
-    json!({
-        "id": origin.beat.id,
-        "address": origin.beat.address,
-        "live": origin.live,
-        "applied_version": origin.beat.applied,
-        "refused_version": origin.beat.refused,
-        "last_seen_ms": origin.last_seen,
-    })
 }
 
 async fn show(State(desk): State<Shared>, Asked(which): Asked<Which>) -> Answer<axum::Json<Value>> {
